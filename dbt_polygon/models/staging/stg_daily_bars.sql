@@ -1,0 +1,14 @@
+select
+    cast(session_date as date) as session_date,
+    cast(ticker as varchar) as symbol,
+    cast(o as double) as open,
+    cast(h as double) as high,
+    cast(l as double) as low,
+    cast(c as double) as close,
+    cast(v as double) as volume,
+    cast(vw as double) as vwap,
+    cast(n as integer) as trade_count,
+    coalesce(cast(otc as boolean), false) as is_otc,
+    {{ loaded_at() }} as loaded_at
+from {{ source('polygon', 'daily_bars') }}
+{{ newest_version(['session_date', 'ticker']) }}

@@ -1,0 +1,6 @@
+{#- Every value of the column is above zero; nulls pass. -#}
+{% test positive(model, column_name) %}
+    select {{ column_name }}
+    from {{ model }}
+    where {{ column_name }} <= 0
+{% endtest %}

@@ -1,0 +1,9 @@
+{#- Each combination of the columns occurs at most once. -#}
+{% test unique_combination(model, columns) %}
+    select
+        {{ columns | join(", ") }},
+        count(*) as row_count
+    from {{ model }}
+    group by {{ columns | join(", ") }}
+    having count(*) > 1
+{% endtest %}

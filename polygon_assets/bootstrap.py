@@ -1,0 +1,63 @@
+"""Create what the platform writes to, where it is missing.
+
+Schemas in Snowflake, tables in ClickHouse, topics in Kafka, services in ECS: the same calls for the
+sandbox and for production, and safe to repeat.
+"""
+
+import sys
+from collections.abc import Callable
+
+from polygon_stream.schema import apply as create_tick_tables
+
+from polygon_assets.defs.rollups.assets import ROLLUPS
+from polygon_assets.defs.rollups.rebuild import create_tables
+from polygon_assets.env import Names, deployment_names
+from polygon_assets.preflight import require_services
+from polygon_assets.resources.clickhouse import clickhouse
+from polygon_assets.resources.ecs import stream_services
+from polygon_assets.resources.kafka import kafka
+from polygon_assets.resources.snowflake import warehouse
+from polygon_assets.stream_tasks import task_variables
+
+Progress = Callable[[str], None]
+
+
+def bootstrap(names: Names, progress: Progress = lambda _: None) -> None:
+    """Create everything that one deployment writes to.
+
+    Args:
+        names: The deployment.
+        progress: Called with a system's name when it is done.
+
+    Raises:
+        ServiceUnreachableError: A service does not answer at its address.
+    """
+    require_services()
+    warehouse(names).create_schemas()
+    progress("snowflake")
+    store = clickhouse(names)
+    with store.client() as client:
+        create_tick_tables(client, names.clickhouse_ticks)
+    create_tables(store, ROLLUPS)
+    progress("clickhouse")
+    kafka(names).create_topics()
+    progress("kafka")
+    stream_services(names).deploy(task_variables(names))
+    progress("ecs")
+
+
+STEPS = 4
+
+
+def main() -> int:
+    """Prepare the deployment that the environment names."""
+    try:
+        bootstrap(deployment_names())
+    except (ValueError, ConnectionError) as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

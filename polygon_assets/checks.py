@@ -1,0 +1,123 @@
+"""Asset checks that are one question in SQL: which rows break the rule?"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import dagster as dg
+
+from polygon_assets.partitions import SessionWindow, run_window
+from polygon_assets.resources.clickhouse import ClickHouse
+from polygon_assets.resources.snowflake import Warehouse
+
+SAMPLE_ROWS = 5
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A rule about the rows of one table.
+
+    Attributes:
+        name: Name of the check.
+        description: The rule in a sentence.
+        violations: SELECT that returns one row per violation in a window of sessions.
+            Snowflake: ``{database}``, and ``%(first)s``/``%(last)s`` for the window.
+            ClickHouse: ``{ticks}``, ``{rollups}``, ``{first:Date}``/``{last:Date}``.
+        severity: WARN does not fail a run.
+    """
+
+    name: str
+    description: str
+    violations: str
+    severity: Literal["ERROR", "WARN"] = "ERROR"
+    also_reads: tuple[tuple[str, ...], ...] = ()
+    """Keys of other assets that the rule reads, so that it waits for them."""
+
+    @property
+    def additional_deps(self) -> list[dg.AssetKey]:
+        """:attr:`also_reads` as asset keys."""
+        return [dg.AssetKey(list(key)) for key in self.also_reads]
+
+
+def warehouse_checks(asset: Sequence[str], rules: Sequence[Rule]) -> list[dg.AssetChecksDefinition]:
+    """Checks on a Snowflake table, one per rule."""
+    return [_warehouse_check(asset, rule) for rule in rules]
+
+
+def clickhouse_checks(
+    asset: Sequence[str], rules: Sequence[Rule]
+) -> list[dg.AssetChecksDefinition]:
+    """Checks on a ClickHouse table, one per rule."""
+    return [_clickhouse_check(asset, rule) for rule in rules]
+
+
+def _warehouse_check(asset: Sequence[str], rule: Rule) -> dg.AssetChecksDefinition:
+    @dg.asset_check(
+        asset=dg.AssetKey(list(asset)),
+        name=rule.name,
+        description=rule.description,
+        blocking=rule.severity == "ERROR",
+        additional_deps=rule.additional_deps,
+    )
+    def check(context: dg.AssetCheckExecutionContext, snowflake: Warehouse) -> dg.AssetCheckResult:
+        window = run_window(context.run.tags)
+        sql = rule.violations.replace("{database}", str(snowflake.database))
+        with snowflake.cursor() as cursor:
+            cursor.execute(counted(sql), {"first": str(window.first), "last": str(window.last)})
+            columns = [column.name.lower() for column in cursor.description or []]
+            rows = [tuple(row) for row in cursor.fetchall()]
+        return result_of(rule, window, columns, rows)
+
+    return check
+
+
+def _clickhouse_check(asset: Sequence[str], rule: Rule) -> dg.AssetChecksDefinition:
+    @dg.asset_check(
+        asset=dg.AssetKey(list(asset)),
+        name=rule.name,
+        description=rule.description,
+        blocking=rule.severity == "ERROR",
+        additional_deps=rule.additional_deps,
+    )
+    def check(
+        context: dg.AssetCheckExecutionContext, clickhouse: ClickHouse
+    ) -> dg.AssetCheckResult:
+        window = run_window(context.run.tags)
+        with clickhouse.client() as client:
+            found = client.query(
+                counted(clickhouse.render(rule.violations)),
+                parameters={"first": window.first, "last": window.last},
+            )
+        rows = [tuple(row) for row in found.result_rows]
+        return result_of(rule, window, list(found.column_names), rows)
+
+    return check
+
+
+def counted(violations: str) -> str:
+    """The first few violations, each with the number of all of them in its last column."""
+    return (
+        f"SELECT found.*, COUNT(*) OVER () AS violations FROM ({violations}) AS found "
+        f"LIMIT {SAMPLE_ROWS}"
+    )
+
+
+def result_of(
+    rule: Rule, window: SessionWindow, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]
+) -> dg.AssetCheckResult:
+    """The result of a rule for the rows of :func:`counted`."""
+    count = int(rows[0][-1]) if rows else 0
+    metadata: dict[str, Any] = {"sessions": str(window), "violations": count}
+    if rows:
+        records = [_record(dict(zip(columns[:-1], row, strict=False))) for row in rows]
+        metadata["sample"] = dg.MetadataValue.table(records)
+    return dg.AssetCheckResult(
+        passed=count == 0,
+        severity=dg.AssetCheckSeverity[rule.severity],
+        description=f"{rule.description} {count} violations in {window}.",
+        metadata=metadata,
+    )
+
+
+def _record(row: Mapping[str, Any]) -> dg.TableRecord:
+    return dg.TableRecord({name: str(value) for name, value in row.items()})

@@ -1,0 +1,73 @@
+"""Progress on the terminal: one bar per stage."""
+
+import sys
+from collections.abc import Generator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+)
+
+console = Console()
+
+
+class Stage:
+    """The bar of one stage."""
+
+    def __init__(self, progress: Progress, task: TaskID) -> None:
+        self._progress = progress
+        self._task = task
+
+    def update(self, done: float, total: float | None = None, note: str | None = None) -> None:
+        """Show how far the stage is, and what it does."""
+        if total is not None:
+            self._progress.update(self._task, total=total)
+        if note is not None:
+            self._progress.update(self._task, note=note)
+        self._progress.update(self._task, completed=done)
+
+    def finish(self, note: str) -> None:
+        """Fill the bar."""
+        task = self._progress.tasks[self._task]
+        self._progress.update(self._task, completed=task.total or 1, total=task.total or 1)
+        self._progress.update(self._task, note=note)
+
+
+class Board:
+    """The bars of all stages, one below the other."""
+
+    def __init__(self) -> None:
+        self._progress = Progress(
+            SpinnerColumn(finished_text="[green]✓"),
+            TextColumn("[bold]{task.description:<10}"),
+            BarColumn(bar_width=28),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn("[dim]{task.fields[note]}"),
+            console=console,
+            disable=not sys.stdout.isatty(),
+        )
+
+    def __enter__(self) -> "Board":
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+
+    @contextmanager
+    def stage(self, name: str, total: float) -> Generator[Stage, None, None]:
+        """A stage with ``total`` units of work. A line says its end where there is no terminal."""
+        task = self._progress.add_task(name, total=total, note="")
+        stage = Stage(self._progress, task)
+        yield stage
+        if self._progress.disable:
+            found = self._progress.tasks[task]
+            console.print(f"✓ {name:<10} {found.elapsed or 0:5.1f} s  {found.fields['note']}")

@@ -1,0 +1,112 @@
+"""The command ``polygon``."""
+
+import sys
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from polygon_assets.cli.board import console
+from polygon_assets.env import DeploymentError
+from polygon_assets.sandbox.layout import SandboxConfigError
+
+app = typer.Typer(
+    help="US stocks from Polygon.io (Massive), batch and streaming, as Dagster assets.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+Sessions = Annotated[
+    str,
+    typer.Option(
+        help="How many NYSE sessions to load, the last of which is 2005-02-28; or "
+        "FIRST:LAST, such as 2005-02-14:2005-02-28."
+    ),
+]
+Symbols = Annotated[
+    str, typer.Option(help="The simulated market: how many symbols, or their names: AAPL,IBM.")
+]
+Speed = Annotated[
+    float, typer.Option(min=1, help="How many times faster than real time to stream the session.")
+]
+
+
+@app.command()
+def demo(
+    sessions: Sessions = "10",
+    symbols: Symbols = "60",
+    speed: Speed = 900.0,
+    *,
+    keep: Annotated[bool, typer.Option(help="Leave the sandbox running afterwards.")] = False,
+) -> None:
+    """Run the whole platform once, offline: both halves, every check, and a summary."""
+    from polygon_assets.cli.demo import Options, run_demo
+
+    raise typer.Exit(run_demo(Options.parse(sessions, symbols, speed, keep=keep)))
+
+
+@app.command()
+def up(
+    symbols: Symbols = "60",
+    *,
+    detach: Annotated[bool, typer.Option(help="Return when all of it runs.")] = False,
+) -> None:
+    """Start the sandbox with the Dagster UI and daemon, and stay."""
+    from polygon_assets.cli.sandbox import up as run
+
+    raise typer.Exit(run(symbols, detach=detach))
+
+
+@app.command()
+def status(
+    *,
+    tables: Annotated[
+        bool, typer.Option(help="Row count and checksum of every table, too.")
+    ] = False,
+) -> None:
+    """Show each service with its address, health and data size."""
+    from polygon_assets.cli.sandbox import status as run
+
+    raise typer.Exit(run(tables=tables))
+
+
+@app.command()
+def down() -> None:
+    """Stop everything that was started here."""
+    from polygon_assets.cli.sandbox import down as run
+
+    raise typer.Exit(run())
+
+
+@app.command()
+def replay(
+    session: Annotated[str, typer.Argument(help="NYSE session, such as 2005-02-28.")],
+    speed: Speed = 60.0,
+) -> None:
+    """Let the simulated market of a running sandbox live through a session."""
+    from polygon_assets.cli.sandbox import replay as run
+
+    raise typer.Exit(run(session, speed))
+
+
+@app.command()
+def bootstrap() -> None:
+    """Create schemas, tables, topics and services where they are missing, at any address."""
+    from polygon_assets.bootstrap import bootstrap as run
+    from polygon_assets.env import deployment_names
+
+    names = deployment_names()
+    run(names, lambda system: console.print(f"✓ {system}"))
+
+
+def main() -> None:
+    """Run the command; a known problem is one sentence and exit code 1."""
+    from polygon_assets.sandbox.control import SandboxError
+
+    try:
+        app()
+    except (SandboxError, SandboxConfigError, DeploymentError, ConnectionError, ValueError) as e:
+        Console(stderr=True).print(f"[red]✗[/] {escape(str(e))}", highlight=False, soft_wrap=True)
+        sys.exit(1)

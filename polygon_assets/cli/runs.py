@@ -1,0 +1,201 @@
+"""Run assets and checks through Dagster in this process, and tell how far it is."""
+
+import threading
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import dagster as dg
+
+from polygon_assets.partitions import (
+    PARTITION_TAG,
+    RANGE_END_TAG,
+    RANGE_START_TAG,
+    SessionWindow,
+)
+
+LOOK_SECONDS = 0.3
+DONE = {dg.DagsterEventType.ASSET_MATERIALIZATION, dg.DagsterEventType.ASSET_CHECK_EVALUATION}
+
+Progress = Callable[[int], None]
+
+
+@dataclass(frozen=True)
+class CheckOutcome:
+    """The result of one asset check."""
+
+    asset: str
+    name: str
+    passed: bool
+    severity: str
+    description: str
+
+
+@dataclass
+class RunOutcome:
+    """What a run did.
+
+    Attributes:
+        success: Whether every step succeeded.
+        failures: One sentence per failed step.
+        checks: Results of the checks, by asset and name.
+        materialized: Keys of the assets that were materialized.
+    """
+
+    success: bool
+    failures: list[str] = field(default_factory=list[str])
+    checks: dict[tuple[str, str], CheckOutcome] = field(
+        default_factory=dict[tuple[str, str], CheckOutcome]
+    )
+    materialized: set[str] = field(default_factory=set[str])
+
+    @property
+    def errors(self) -> list[CheckOutcome]:
+        """Failed checks that are errors, blocking or not."""
+        return [one for one in self.checks.values() if not one.passed and one.severity == "ERROR"]
+
+
+class Runner:
+    """Runs selections of one code location, with an instance that the UI shows later."""
+
+    def __init__(self, definitions: dg.Definitions, instance: dg.DagsterInstance) -> None:
+        self.definitions = definitions
+        self.instance = instance
+
+    def assets(
+        self, keys: Sequence[dg.AssetKey], window: SessionWindow | None, progress: Progress
+    ) -> RunOutcome:
+        """Materialize assets with their checks, for one session, a range, or unpartitioned."""
+        job = self.definitions.resolve_implicit_global_asset_job_def()
+        return self._follow(
+            lambda run_id: job.execute_in_process(
+                asset_selection=list(keys),
+                tags=_tags(window),
+                instance=self.instance,
+                raise_on_error=False,
+                run_id=run_id,
+            ),
+            progress,
+        )
+
+    def job(
+        self,
+        name: str,
+        progress: Progress,
+        *,
+        window: SessionWindow | None = None,
+        run_config: dict[str, object] | None = None,
+    ) -> RunOutcome:
+        """Run a job by its name."""
+        job = self.definitions.resolve_job_def(name)
+        return self._follow(
+            lambda run_id: job.execute_in_process(
+                run_config=run_config,
+                tags=_tags(window),
+                instance=self.instance,
+                raise_on_error=False,
+                run_id=run_id,
+            ),
+            progress,
+        )
+
+    def checks(self, keys: Sequence[dg.AssetCheckKey], progress: Progress) -> RunOutcome:
+        """Run checks without their assets."""
+        if not keys:
+            return RunOutcome(success=True)
+        name = "chosen_checks"
+        chosen = dg.define_asset_job(name, selection=dg.AssetSelection.checks(*keys))
+        merged = dg.Definitions.merge(self.definitions, dg.Definitions(jobs=[chosen]))
+        job = merged.resolve_job_def(name)
+        return self._follow(
+            lambda run_id: job.execute_in_process(
+                instance=self.instance, raise_on_error=False, run_id=run_id
+            ),
+            progress,
+        )
+
+    def clear_interrupted_runs(self) -> int:
+        """Close the runs of a process that was killed, and give back what they held.
+
+        Returns:
+            How many there were.
+        """
+        open_runs = self.instance.get_runs(
+            dg.RunsFilter(
+                statuses=[
+                    dg.DagsterRunStatus.STARTED,
+                    dg.DagsterRunStatus.STARTING,
+                    dg.DagsterRunStatus.QUEUED,
+                    dg.DagsterRunStatus.CANCELING,
+                ]
+            )
+        )
+        for run in open_runs:
+            self.instance.report_run_failed(run, "The process that ran it was stopped.")
+            self.instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
+        return len(open_runs)
+
+    def _follow(
+        self, execute: Callable[[str], dg.ExecuteInProcessResult], progress: Progress
+    ) -> RunOutcome:
+        run_id = str(uuid.uuid4())
+        results: list[dg.ExecuteInProcessResult] = []
+        problems: list[BaseException] = []
+
+        def work() -> None:
+            try:
+                results.append(execute(run_id))
+            except BaseException as error:  # noqa: BLE001  handed to the caller's thread
+                problems.append(error)
+
+        thread = threading.Thread(target=work, name="dagster-run", daemon=True)
+        thread.start()
+        while thread.is_alive():
+            thread.join(LOOK_SECONDS)
+            progress(self._done(run_id))
+        if problems:
+            raise problems[0]
+        progress(self._done(run_id))
+        return _outcome(results[0])
+
+    def _done(self, run_id: str) -> int:
+        if self.instance.get_run_by_id(run_id) is None:
+            return 0
+        return len(self.instance.get_records_for_run(run_id, of_type=DONE).records)
+
+
+def _tags(window: SessionWindow | None) -> dict[str, str]:
+    if window is None:
+        return {}
+    if window.first == window.last:
+        return {PARTITION_TAG: str(window.first)}
+    return {RANGE_START_TAG: str(window.first), RANGE_END_TAG: str(window.last)}
+
+
+def _outcome(result: dg.ExecuteInProcessResult) -> RunOutcome:
+    outcome = RunOutcome(success=result.success)
+    for event in result.all_events:
+        if event.is_step_failure:
+            outcome.failures.append(f"{event.step_key}: {_reason(event)}")
+        if event.event_type == dg.DagsterEventType.ASSET_MATERIALIZATION and event.asset_key:
+            outcome.materialized.add(event.asset_key.to_user_string())
+    for found in result.get_asset_check_evaluations():
+        one = CheckOutcome(
+            found.asset_key.to_user_string(),
+            found.check_name,
+            found.passed,
+            found.severity.value,
+            found.description or "",
+        )
+        outcome.checks[one.asset, one.name] = one
+    return outcome
+
+
+def _reason(event: dg.DagsterEvent) -> str:
+    data = event.step_failure_data
+    if data.user_failure_data is not None and data.user_failure_data.description:
+        return data.user_failure_data.description
+    error = data.error
+    while error is not None and error.cause is not None:
+        error = error.cause
+    return error.message.strip() if error is not None else "failed without a reason"

@@ -1,0 +1,95 @@
+"""Row count and checksum of every table: the same data gives the same numbers."""
+
+import hashlib
+from dataclasses import dataclass
+
+from polygon_assets.env import Names
+from polygon_assets.resources.clickhouse import clickhouse
+from polygon_assets.resources.snowflake import SCHEMAS, warehouse
+
+VOLATILE = ("_AIRBYTE_", "KAFKA_", "RECEIVED_AT", "LOADED_AT", "UPDATED_AT")
+"""Columns that tell when or how a row arrived, not what it says."""
+
+HIDDEN_TABLES = ("sink_batches",)
+
+
+@dataclass(frozen=True)
+class TableFacts:
+    """One table.
+
+    Attributes:
+        system: ``snowflake`` or ``clickhouse``.
+        name: ``schema.table``, lower case.
+        rows: Rows; replaced versions are not counted.
+        checksum: Sixteen hexadecimal digits, independent of the order of the rows.
+    """
+
+    system: str
+    name: str
+    rows: int
+    checksum: str
+
+
+def table_facts(names: Names) -> list[TableFacts]:
+    """Every table of a deployment, by system and name."""
+    return [*_snowflake_tables(names), *_clickhouse_tables(names)]
+
+
+def _snowflake_tables(names: Names) -> list[TableFacts]:
+    house = warehouse(names)
+    columns: dict[tuple[str, str], list[str]] = {}
+    listed = house.query(
+        "SELECT c.table_schema, c.table_name, c.column_name "
+        f"FROM {names.snowflake_database}.INFORMATION_SCHEMA.COLUMNS AS c "
+        f"JOIN {names.snowflake_database}.INFORMATION_SCHEMA.TABLES AS t "
+        "ON c.table_schema = t.table_schema AND c.table_name = t.table_name "
+        "WHERE t.table_type = 'BASE TABLE' "
+        "ORDER BY c.table_schema, c.table_name, c.ordinal_position"
+    )
+    for schema, table, column in listed:
+        if schema in SCHEMAS and _is_stable(column):
+            columns.setdefault((schema, table), []).append(column)
+    found: list[TableFacts] = []
+    for (schema, table), chosen in columns.items():
+        quoted = ", ".join(f'"{column}"' for column in chosen)
+        rows = house.query(f'SELECT {quoted} FROM {names.snowflake_database}."{schema}"."{table}"')
+        name = f"{schema}.{table}".lower()
+        found.append(TableFacts("snowflake", name, len(rows), checksum(rows)))
+    return found
+
+
+def _clickhouse_tables(names: Names) -> list[TableFacts]:
+    store = clickhouse(names)
+    listed = store.query(
+        "SELECT c.database, c.table, groupArray(c.name), any(t.engine) "
+        "FROM system.columns AS c "
+        "JOIN system.tables AS t ON c.database = t.database AND c.table = t.name "
+        "WHERE c.database IN ({ticks_name:String}, {rollups_name:String}) "
+        "AND c.default_kind != 'EPHEMERAL' AND t.engine LIKE '%MergeTree' "
+        "GROUP BY c.database, c.table ORDER BY c.database DESC, c.table",
+        {"ticks_name": names.clickhouse_ticks, "rollups_name": names.clickhouse_rollups},
+    )
+    found: list[TableFacts] = []
+    for database, table, columns, engine in listed:
+        if table in HIDDEN_TABLES:
+            continue
+        chosen = ", ".join(sorted(column for column in columns if _is_stable(column)))
+        final = "FINAL" if "Replacing" in engine else ""
+        rows, total = store.query(
+            f"SELECT count(), sum(cityHash64({chosen})) FROM {database}.{table} {final}"
+        )[0]
+        found.append(TableFacts("clickhouse", f"{database}.{table}", int(rows), f"{total:016x}"))
+    return found
+
+
+def checksum(rows: list[tuple[object, ...]]) -> str:
+    """A checksum of rows that does not depend on their order."""
+    total = 0
+    for row in rows:
+        digest = hashlib.blake2b(repr(row).encode(), digest_size=8).digest()
+        total += int.from_bytes(digest)
+    return f"{total % 2**64:016x}"
+
+
+def _is_stable(column: str) -> bool:
+    return not column.upper().startswith(VOLATILE)

@@ -1,0 +1,62 @@
+"""Rollups of the second bars, rebuilt per session after the close."""
+
+from datetime import date
+from typing import Any
+
+import dagster as dg
+
+from polygon_assets.defs.rollups.rebuild import SECONDS, Rollup, rebuild_session
+from polygon_assets.partitions import run_window
+from polygon_assets.policies import session_spec
+from polygon_assets.resources.clickhouse import ClickHouse
+
+MINUTES = "{rollups}.bars_1m"
+
+BARS_1M = Rollup("bars_1m", SECONDS, "toStartOfMinute(s.bar_start)", "One-minute bars.")
+BARS_5M = Rollup("bars_5m", MINUTES, "toStartOfFiveMinutes(s.bar_start)", "Five-minute bars.")
+BARS_1H = Rollup("bars_1h", MINUTES, "toStartOfHour(s.bar_start)", "One-hour bars.")
+BARS_1D = Rollup(
+    "bars_1d",
+    MINUTES,
+    "toTimeZone(toDateTime(s.session_date, 'America/New_York'), 'UTC')",
+    "The session as one bar, as the stream saw it; bar_start is midnight in New York.",
+)
+ROLLUPS = [BARS_1M, BARS_5M, BARS_1H, BARS_1D]
+
+
+def rollup_asset(rollup: Rollup) -> dg.AssetsDefinition:
+    """The asset of one rollup: a run rebuilds the sessions of its window."""
+    spec = session_spec(
+        rollup.key,
+        description=f"{rollup.description} Final after the close: rebuilt from the last version of "
+        "every finer bar and swapped in at once.",
+        kinds=["clickhouse", "table"],
+        deps=[dg.AssetKey(rollup.source_key)],
+        metadata={"sql": dg.MetadataValue.md(f"```sql\n{rollup.select}\n```")},
+    )
+
+    @dg.multi_asset(
+        name=f"rollup_{rollup.name}",
+        specs=[spec],
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        pool=f"clickhouse_{rollup.name}",
+    )
+    def rebuild(
+        context: dg.AssetExecutionContext, clickhouse: ClickHouse
+    ) -> dg.MaterializeResult[Any]:
+        sessions: list[date] = run_window(context.run.tags).sessions
+        done = [rebuild_session(clickhouse, rollup, day) for day in sessions]
+        return dg.MaterializeResult(
+            asset_key=spec.key,
+            metadata={
+                "dagster/partition_row_count": sum(one.rows for one in done),
+                "dagster/table_name": f"{clickhouse.rollups}.{rollup.name}",
+                "volume": sum(one.volume for one in done),
+                "drift_shares": sum(one.drift for one in done),
+            },
+        )
+
+    return rebuild
+
+
+rollup_assets = [rollup_asset(rollup) for rollup in ROLLUPS]

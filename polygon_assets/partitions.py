@@ -1,0 +1,65 @@
+"""The session partitions: one partition per NYSE session, keyed by its New York date."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, time
+
+import dagster as dg
+
+from polygon_assets.sessions import (
+    first_session,
+    is_session,
+    last_session,
+    sessions_between,
+    weekday_closures,
+)
+
+NYSE_SESSIONS = dg.DailyPartitionsDefinition(
+    start_date=first_session().isoformat(),
+    timezone="America/New_York",
+    # Today's session is a valid key during the day: the stream writes to it. On closed days the
+    # newest key is then the *next* session, so nobody asks Dagster for "the latest partition":
+    # the calendar is asked, and the key is passed explicitly.
+    end_offset=1,
+    exclusions=["0 0 * * 6,0", *(datetime.combine(day, time()) for day in weekday_closures())],
+)
+
+PARTITION_TAG = "dagster/partition"
+RANGE_START_TAG = "dagster/asset_partition_range_start"
+RANGE_END_TAG = "dagster/asset_partition_range_end"
+
+
+@dataclass(frozen=True)
+class SessionWindow:
+    """The sessions of one run, from ``first`` to ``last``, both included."""
+
+    first: date
+    last: date
+
+    @property
+    def sessions(self) -> list[date]:
+        """The sessions in the window, ascending."""
+        return sessions_between(self.first, self.last)
+
+    def __str__(self) -> str:
+        return str(self.first) if self.first == self.last else f"{self.first} to {self.last}"
+
+
+EVERY_SESSION = SessionWindow(first_session(), last_session())
+
+
+def run_window(tags: Mapping[str, str]) -> SessionWindow:
+    """The sessions that a run is about: its partition, its range, or every session.
+
+    Raises:
+        ValueError: A key that is not a session; Dagster accepts some of those silently.
+    """
+    first = tags.get(PARTITION_TAG) or tags.get(RANGE_START_TAG)
+    last = tags.get(PARTITION_TAG) or tags.get(RANGE_END_TAG)
+    if first is None or last is None:
+        return EVERY_SESSION
+    window = SessionWindow(date.fromisoformat(first), date.fromisoformat(last))
+    for day in (window.first, window.last):
+        if not is_session(day):
+            raise ValueError(f"partition {day} is not an NYSE session: choose a trading day.")
+    return window

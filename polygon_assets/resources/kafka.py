@@ -1,0 +1,129 @@
+"""Kafka: topics, offsets and the sink's lag."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import dagster as dg
+from confluent_kafka import ConsumerGroupTopicPartitions, TopicPartition
+from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec  # pyright: ignore[reportPrivateImportUsage]
+from polygon_stream.settings import KafkaSettings
+from pydantic import Field, PrivateAttr, SecretStr
+
+from polygon_assets.env import Names
+from polygon_assets.settings import from_env
+
+TIMEOUT_SECONDS = 10.0
+PARTITIONS = 4
+RETENTION_MS = 7 * 24 * 3600 * 1000
+
+
+class Kafka(dg.ConfigurableResource[Any]):
+    """A Kafka cluster and the topics of one deployment."""
+
+    bootstrap_servers: str = Field(description="Brokers to ask first, comma separated")
+    security_protocol: str = Field(description="PLAINTEXT or SASL_SSL")
+    api_key: str = Field(default="", description="SASL user")
+    api_secret: str = Field(default="", description="SASL password")
+    bars_topic: str = Field(description="Topic of the second bars")
+    gaps_topic: str = Field(description="Topic of the gap records")
+    dead_letter_topic: str = Field(description="Topic of what could not be understood")
+    consumer_group: str = Field(description="Consumer group of the sink")
+
+    _admin: AdminClient | None = PrivateAttr(default=None)
+
+    def admin(self) -> AdminClient:
+        """The admin client, made at the first call."""
+        if self._admin is None:
+            settings = KafkaSettings(
+                bootstrap_servers=self.bootstrap_servers,
+                security_protocol=self.security_protocol,
+                api_key=self.api_key,
+                api_secret=SecretStr(self.api_secret),
+            )
+            self._admin = AdminClient({**settings.client_config()})
+        return self._admin
+
+    def create_topics(self, replication_factor: int = -1) -> list[str]:
+        """Create the deployment's topics where they are missing.
+
+        Args:
+            replication_factor: -1 leaves it to the cluster.
+
+        Returns:
+            The names of the topics that were created.
+        """
+        wanted = (self.bars_topic, self.gaps_topic, self.dead_letter_topic)
+        present = self.admin().list_topics(timeout=TIMEOUT_SECONDS).topics
+        missing = [name for name in wanted if name not in present]
+        if not missing:
+            return []
+        config = {"retention.ms": str(RETENTION_MS)}
+        topics = [NewTopic(name, PARTITIONS, replication_factor, config=config) for name in missing]
+        for future in self.admin().create_topics(topics).values():
+            future.result(TIMEOUT_SECONDS)
+        return missing
+
+    def partitions(self, topic: str) -> list[TopicPartition]:
+        """The partitions of a topic.
+
+        Raises:
+            LookupError: The topic does not exist.
+        """
+        metadata = self.admin().list_topics(topic, timeout=TIMEOUT_SECONDS).topics[topic]
+        if metadata.error is not None:
+            raise LookupError(
+                f"Kafka topic {topic!r} does not exist at {self.bootstrap_servers}: "
+                "run `polygon bootstrap`."
+            )
+        return [TopicPartition(topic, number) for number in sorted(metadata.partitions)]
+
+    def end_offsets(self, topic: str) -> dict[int, int]:
+        """Partition -> the offset that the next message will get."""
+        return self._offsets(self.partitions(topic), OffsetSpec.latest())
+
+    def message_count(self, topic: str) -> int:
+        """How many messages the topic holds now (retention removes old ones)."""
+        partitions = self.partitions(topic)
+        first = self._offsets(partitions, OffsetSpec.earliest())
+        last = self._offsets(partitions, OffsetSpec.latest())
+        return sum(last[number] - first[number] for number in last)
+
+    def lag(self) -> dict[int, int]:
+        """Partition -> messages of the bars topic that the sink has not settled yet.
+
+        A partition for which the sink never committed counts from its first message.
+        """
+        partitions = self.partitions(self.bars_topic)
+        ends = self._offsets(partitions, OffsetSpec.latest())
+        group = ConsumerGroupTopicPartitions(self.consumer_group, partitions)
+        futures = self.admin().list_consumer_group_offsets([group])
+        committed = {
+            found.partition: found.offset
+            for found in futures[self.consumer_group].result(TIMEOUT_SECONDS).topic_partitions
+        }
+        never = [part for part in partitions if committed.get(part.partition, -1) < 0]
+        settled = committed | (self._offsets(never, OffsetSpec.earliest()) if never else {})
+        return {number: end - settled[number] for number, end in ends.items()}
+
+    def _offsets(self, partitions: Iterable[TopicPartition], spec: Any) -> dict[int, int]:
+        wanted: dict[TopicPartition, Any] = dict.fromkeys(partitions, spec)
+        futures = self.admin().list_offsets(wanted)
+        return {
+            part.partition: future.result(TIMEOUT_SECONDS).offset
+            for part, future in futures.items()
+        }
+
+
+def kafka(names: Names) -> Kafka:
+    """The Kafka of one deployment, at the address in the environment."""
+    settings = KafkaSettings()
+    return Kafka(
+        bootstrap_servers=settings.bootstrap_servers,
+        security_protocol=settings.security_protocol,
+        api_key=from_env("KAFKA_API_KEY", ""),
+        api_secret=from_env("KAFKA_API_SECRET", ""),
+        bars_topic=names.bars_topic,
+        gaps_topic=names.gaps_topic,
+        dead_letter_topic=names.dead_letter_topic,
+        consumer_group=names.consumer_group,
+    )

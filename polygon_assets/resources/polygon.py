@@ -1,0 +1,37 @@
+"""Polygon.io (Massive): the vendor's REST API, through its own client."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import dagster as dg
+from polygon import RESTClient
+from pydantic import Field
+
+from polygon_assets.settings import PolygonSettings, from_env
+
+
+class Polygon(dg.ConfigurableResource[Any]):
+    """The vendor, and the clock of the market."""
+
+    rest_url: str = Field(description="REST base address")
+    api_key: str = Field(description="API key, sent as a bearer token")
+
+    def client(self) -> RESTClient:
+        """The official client. It retries, and follows pages by itself."""
+        return RESTClient(api_key=self.api_key, base=self.rest_url)
+
+    def now(self) -> datetime:
+        """The vendor's clock, in UTC.
+
+        Sensors follow this clock and not the machine's: the stream runs by the market's time,
+        whether the market is today's or a replayed one.
+        """
+        status = self.client().get_market_status()
+        return datetime.fromisoformat(str(status.server_time)).astimezone(UTC)  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def polygon() -> Polygon:
+    """The vendor at the address in the environment."""
+    return Polygon(
+        rest_url=PolygonSettings().rest_url, api_key=from_env("POLYGON_API_KEY", "sandbox")
+    )

@@ -1,0 +1,144 @@
+"""Start the sandbox's Airbyte: `python -m polygon_assets.sandbox.airbyte --data DIR`."""
+
+import argparse
+import fcntl
+import logging
+import os
+import signal
+import socket
+import sys
+from pathlib import Path
+from types import FrameType
+from typing import BinaryIO
+
+import uvicorn
+
+from polygon_assets.sandbox.airbyte.api import Api
+from polygon_assets.sandbox.airbyte.catalog import ManifestError, read_streams
+from polygon_assets.sandbox.airbyte.connector import default_command, split_command
+from polygon_assets.sandbox.airbyte.jobs import JobRunner
+from polygon_assets.sandbox.airbyte.store import Store
+from polygon_assets.sandbox.airbyte.tokens import Tokens
+from polygon_assets.sandbox.airbyte.warehouse import destination_from_environment
+from polygon_assets.sandbox.airbyte.workspace import Workspace
+from polygon_assets.sandbox.lifeline import follow_parent
+
+DEFAULT_PORT = 18104
+HOST = "127.0.0.1"
+_REPOSITORY = Path(__file__).resolve().parents[3]
+_SHUTDOWN_SECONDS = 1
+
+
+class StartError(Exception):
+    """The server cannot start; the text says why and what to do."""
+
+
+def main() -> int:
+    """Serve until SIGTERM or SIGINT.
+
+    Returns:
+        0 after a stop, 1 if the server could not start.
+    """
+    follow_parent()
+    options = _options()
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s %(message)s")
+    try:
+        with _own_directory(options.data), _bind(options.port) as listener:
+            _serve(options, listener)
+    except (StartError, ManifestError) as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    return 0
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m polygon_assets.sandbox.airbyte",
+        description="Airbyte's API on 127.0.0.1, as far as dagster-airbyte calls it."
+        " Client: AIRBYTE_CLIENT_ID, AIRBYTE_CLIENT_SECRET. Workspace: AIRBYTE_WORKSPACE_ID."
+        " Source: POLYGON_REST_URL, POLYGON_API_KEY. Destination: SNOWFLAKE_*.",
+    )
+    parser.add_argument("--port", type=int, default=DEFAULT_PORT, help="TCP port")
+    parser.add_argument("--data", type=Path, required=True, help="directory that holds all data")
+    parser.add_argument("--database", default="POLYGON_LOCAL", help="Snowflake database")
+    parser.add_argument("--schema", default="RAW", help="schema of the raw tables")
+    parser.add_argument("--connector", help="command of the connector (default: the repository's)")
+    parser.add_argument(
+        "--manifest",
+        type=Path,
+        default=_REPOSITORY / "airbyte_connector" / "manifest.yaml",
+        help="the connector's manifest",
+    )
+    return parser.parse_args()
+
+
+def _own_directory(directory: Path) -> BinaryIO:
+    """Create and lock the data directory; the lock ends with the process, however that ends."""
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        lock = (directory / "lock").open("wb")
+    except OSError as error:
+        raise StartError(
+            f"Airbyte cannot use the directory {directory}: {error.strerror};"
+            " choose another one with --data."
+        ) from error
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        lock.close()
+        raise StartError(
+            f"Another Airbyte is using the directory {directory}; stop it, or choose another one"
+            " with --data."
+        ) from error
+    return lock
+
+
+def _bind(port: int) -> socket.socket:
+    listener = socket.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((HOST, port))
+    except OSError as error:
+        listener.close()
+        raise StartError(
+            f"Port {port} of {HOST} is taken; stop what uses it, or choose another one with --port."
+        ) from error
+    return listener
+
+
+def _serve(options: argparse.Namespace, listener: socket.socket) -> None:
+    connector: str | None = options.connector
+    command = split_command(connector) if connector else default_command(_REPOSITORY)
+    store = Store(options.data / "airbyte.sqlite")
+    store.fail_lost_jobs()
+    workspace = Workspace(read_streams(options.manifest), store)
+    destination = destination_from_environment(options.database, options.schema)
+    runner = JobRunner(command, destination, workspace, store)
+    tokens = Tokens(
+        os.environ.get("AIRBYTE_CLIENT_ID") or "sandbox",
+        os.environ.get("AIRBYTE_CLIENT_SECRET") or "sandbox",
+    )
+    server = uvicorn.Server(
+        uvicorn.Config(
+            Api(workspace, destination, store, runner, tokens).application(),
+            log_level="warning",
+            access_log=False,
+            lifespan="off",
+            timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
+        )
+    )
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        server.should_exit = True
+
+    # uvicorn repeats the signal once it has stopped; the default would end the process there.
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    try:
+        server.run(sockets=[listener])
+    finally:
+        runner.stop()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

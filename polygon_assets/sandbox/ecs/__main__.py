@@ -1,0 +1,107 @@
+"""Start the sandbox's ECS: ``python -m polygon_assets.sandbox.ecs --port N --data DIR``."""
+
+import argparse
+import fcntl
+import logging
+import signal
+import socket
+import sys
+from pathlib import Path
+from typing import BinaryIO
+
+from polygon_assets.sandbox.lifeline import follow_parent
+
+HOST = "127.0.0.1"
+DEFAULT_PORT = 18105
+
+
+class StartError(Exception):
+    """The server cannot start; the text says why and what to do."""
+
+
+def main() -> int:
+    """Serve until SIGTERM or SIGINT.
+
+    Returns:
+        0 after a stop, 1 if the server could not start.
+    """
+    follow_parent()
+    parser = argparse.ArgumentParser(
+        prog="python -m polygon_assets.sandbox.ecs",
+        description="The ECS API on 127.0.0.1; tasks are local processes.",
+    )
+    parser.add_argument("--port", type=int, default=DEFAULT_PORT, help="TCP port")
+    parser.add_argument("--data", type=Path, required=True, help="directory of state and logs")
+    arguments = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    try:
+        with _own_directory(arguments.data.absolute()), _listen(arguments.port) as listener:
+            _serve(arguments.data.absolute(), listener)
+    except StartError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    return 0
+
+
+def _own_directory(directory: Path) -> BinaryIO:
+    """Create and lock the data directory; the lock ends with the process, however that ends."""
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        lock = (directory / "lock").open("wb")
+    except OSError as error:
+        raise StartError(
+            f"ECS cannot use the directory {directory}: {error.strerror};"
+            " choose another one with --data."
+        ) from error
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        lock.close()
+        raise StartError(
+            f"Another ECS is using the directory {directory}; stop it, or choose another one"
+            " with --data."
+        ) from error
+    return lock
+
+
+def _listen(port: int) -> socket.socket:
+    listener = socket.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((HOST, port))
+    except OSError as error:
+        listener.close()
+        raise StartError(
+            f"Port {port} on {HOST} is in use; stop the program that listens there, or choose"
+            " another one with --port."
+        ) from error
+    return listener
+
+
+def _serve(folder: Path, listener: socket.socket) -> None:
+    import msgspec
+    import uvicorn
+
+    from polygon_assets.sandbox.ecs.app import build_app
+    from polygon_assets.sandbox.ecs.state import load_state
+
+    try:
+        state = load_state(folder)
+    except msgspec.DecodeError as error:
+        raise StartError(
+            f"ECS cannot read {folder / 'state.json'}: {error}; delete the file to start anew."
+        ) from error
+    # uvicorn repeats the signal that ended it: an orderly end is code 0.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: sys.exit(0))
+    config = uvicorn.Config(
+        build_app(folder, state),
+        log_level="warning",
+        lifespan="on",
+        timeout_graceful_shutdown=1,
+    )
+    uvicorn.Server(config).run(sockets=[listener])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

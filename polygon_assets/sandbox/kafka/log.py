@@ -1,0 +1,195 @@
+"""The log of one partition: segments, producers' sequences, retention, and who waits for data."""
+
+import asyncio
+import logging
+from bisect import bisect_right
+from itertools import pairwise
+from pathlib import Path
+
+from polygon_assets.sandbox.kafka.configs import TopicConfig
+from polygon_assets.sandbox.kafka.errors import (
+    ErrorCode,
+    RequestRefused,
+    StartError,
+    storage_errors,
+)
+from polygon_assets.sandbox.kafka.producers import ProducerSequences
+from polygon_assets.sandbox.kafka.records import checked_batch, with_base_offset
+from polygon_assets.sandbox.kafka.segment import SUFFIX, Segment
+
+logger = logging.getLogger(__name__)
+
+
+class PartitionLog:
+    """An append-only log of record batches in one directory.
+
+    Args:
+        directory: Created if missing.
+        config: Limits of the topic.
+        sync: Flush every append to the disk before it is acknowledged.
+
+    Raises:
+        StartError: A segment before the last one is damaged.
+    """
+
+    def __init__(self, directory: Path, config: TopicConfig, *, sync: bool) -> None:
+        directory.mkdir(parents=True, exist_ok=True)
+        self._directory = directory
+        self._config = config
+        self._sync = sync
+        self._sequences = ProducerSequences()
+        self._waiting: set[asyncio.Event] = set()
+        self._segments = self._recovered_segments()
+
+    @property
+    def start_offset(self) -> int:
+        """The oldest offset that is kept (low watermark)."""
+        return self._segments[0].base_offset
+
+    @property
+    def end_offset(self) -> int:
+        """The offset that the next record gets (high watermark)."""
+        return self._segments[-1].end_offset
+
+    @property
+    def size(self) -> int:
+        """Bytes on disk."""
+        return sum(segment.size for segment in self._segments)
+
+    def _recovered_segments(self) -> list[Segment]:
+        names = sorted(path.stem for path in self._directory.glob(f"*{SUFFIX}"))
+        segments = [Segment(self._directory, int(name)) for name in names]
+        for segment, following in pairwise([*segments, None]):
+            assert segment is not None
+            torn = self._recover(segment, verify_tail=following is None)
+            if following is not None and segment.end_offset != following.base_offset:
+                raise StartError(
+                    f"the log segment {segment.path} is damaged at byte {segment.size}: restore "
+                    "the file, or give up this sandbox's data and start on an empty directory"
+                )
+            if torn:
+                logger.warning(
+                    "cut %d bytes of an unfinished write off %s, which ends at offset %d",
+                    torn,
+                    segment.path,
+                    segment.end_offset,
+                )
+                segment.cut_tail()
+        return segments or [Segment(self._directory, 0)]
+
+    def _recover(self, segment: Segment, *, verify_tail: bool) -> int:
+        """Returns: bytes behind the segment's last whole batch."""
+        known = segment.restore()
+        if known is None:
+            return segment.recover(self._sequences.remember, verify_tail=verify_tail)
+        self._sequences.restore(known)
+        return 0
+
+    def append(self, records: bytes) -> int:
+        """Append one record batch.
+
+        Returns:
+            The offset of its first record; of the first copy, if it was appended before.
+
+        Raises:
+            RequestRefused: The batch is not valid here, or the disk refused it.
+        """
+        batch = checked_batch(records, self._config.max_message_bytes)
+        earlier = self._sequences.earlier_offset(batch)
+        if earlier is not None:
+            return earlier
+        self._sequences.check(batch)
+        if self._segments[-1].size and (
+            self._segments[-1].size + len(records) > self._config.segment_bytes
+        ):
+            with storage_errors(self._directory):
+                self._roll()
+        placed = batch._replace(base_offset=self.end_offset)
+        data = with_base_offset(records, placed.base_offset)
+        with storage_errors(self._segments[-1].path):
+            self._segments[-1].append(data, placed, sync=self._sync)
+        self._sequences.remember(placed)
+        self._wake()
+        return placed.base_offset
+
+    def _roll(self) -> None:
+        self._segments[-1].close(self._sequences.snapshot())
+        following = Segment(self._directory, self.end_offset)
+        following.create()
+        self._segments.append(following)
+
+    def read(self, offset: int, max_bytes: int) -> bytes:
+        """Batches from the one that holds the offset; empty at the end of the log.
+
+        Raises:
+            RequestRefused: The offset is before the start or behind the end of the log.
+        """
+        if not self.start_offset <= offset <= self.end_offset:
+            raise RequestRefused(
+                ErrorCode.OFFSET_OUT_OF_RANGE,
+                f"offset {offset}; the log holds {self.start_offset} to {self.end_offset}",
+            )
+        if offset == self.end_offset:
+            return b""
+        after = bisect_right(self._segments, offset, key=lambda segment: segment.base_offset)
+        return self._segments[after - 1].read(offset, max_bytes)
+
+    def offset_since(self, timestamp: int) -> tuple[int, int]:
+        """Where to read on to get every record at or after a timestamp, in milliseconds.
+
+        Records are not decoded, so this is the start of the first batch with such a record.
+
+        Returns:
+            Offset and the timestamp of its batch; (-1, -1) when all records are older.
+        """
+        for segment in self._segments:
+            batch = segment.batch_since(timestamp)
+            if batch is not None:
+                return batch.base_offset, batch.max_timestamp
+        return -1, -1
+
+    def enforce_retention(self, now: float) -> None:
+        """Delete the oldest segments beyond the topic's size or age.
+
+        Age counts from the last append to a segment, not from the records' timestamps: a replay
+        of an old session must not be deleted while it is read.
+
+        Args:
+            now: Seconds since 1970.
+        """
+        limit = self._config.retention_bytes
+        while limit >= 0 and len(self._segments) > 1 and self.size > limit:
+            self._delete_oldest(f"retention.bytes is {limit}")
+        if self._config.retention_ms >= 0:
+            oldest_allowed = now - self._config.retention_ms / 1000
+            while self._segments[0].last_append() < oldest_allowed:
+                if len(self._segments) == 1:
+                    self._roll()
+                self._delete_oldest(f"retention.ms is {self._config.retention_ms}")
+
+    def _delete_oldest(self, reason: str) -> None:
+        oldest = self._segments.pop(0)
+        oldest.delete()
+        logger.info(
+            "deleted offsets %d to %d of %s: %s",
+            oldest.base_offset,
+            oldest.end_offset - 1,
+            self._directory,
+            reason,
+        )
+
+    def watch(self, event: asyncio.Event) -> None:
+        """Have the event set at the next append, or when the log is closed."""
+        self._waiting.add(event)
+
+    def unwatch(self, event: asyncio.Event) -> None:
+        self._waiting.discard(event)
+
+    def _wake(self) -> None:
+        for event in self._waiting:
+            event.set()
+
+    def close(self) -> None:
+        """Flush to the disk and stop."""
+        self._segments[-1].close(self._sequences.snapshot())
+        self._wake()

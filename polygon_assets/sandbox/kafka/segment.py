@@ -1,0 +1,220 @@
+"""One file of a partition's log: whole record batches, one after the other."""
+
+import json
+import mmap
+import os
+from array import array
+from bisect import bisect_right
+from collections.abc import Callable
+from pathlib import Path
+
+from polygon_assets.sandbox.kafka.files import append_all, replace_file, sync_directory
+from polygon_assets.sandbox.kafka.producers import Snapshot
+from polygon_assets.sandbox.kafka.records import (
+    HEADER_BYTES,
+    RecordBatch,
+    crc_matches,
+    header_at,
+    whole_batches,
+)
+
+SUFFIX = ".log"
+
+_INDEX_INTERVAL_BYTES = 4096
+"""A batch is indexed when it starts this far behind the last indexed one."""
+
+_VERIFIED_TAIL_BYTES = 128 * 1024
+"""How much of the end of the log has its checksums verified at start; the last batch always has."""
+
+
+class Segment:
+    """A file named after its first offset, with a sparse index in memory.
+
+    Attributes:
+        base_offset: First offset that the segment may hold.
+        end_offset: Offset after the last record.
+        size: Bytes of whole batches.
+        max_timestamp: Newest record timestamp, milliseconds; -1 when empty.
+    """
+
+    def __init__(self, directory: Path, base_offset: int) -> None:
+        self.base_offset = base_offset
+        self.end_offset = base_offset
+        self.size = 0
+        self.max_timestamp = -1
+        self.path = directory / f"{base_offset:020d}{SUFFIX}"
+        self._index_path = self.path.with_suffix(".index")
+        self._index_is_saved = False
+        self._descriptor: int | None = None
+        self._offsets = array("q")
+        self._positions = array("q")
+
+    def recover(self, on_batch: Callable[[RecordBatch], None], *, verify_tail: bool) -> int:
+        """Rebuild the index from the file, and find where its whole batches end.
+
+        Args:
+            on_batch: Called with the header of every batch, in order.
+            verify_tail: Verify the checksums of the last batches.
+
+        Returns:
+            Bytes of the file behind the last whole batch: a torn write.
+        """
+        file_size = self.path.stat().st_size
+        if file_size == 0:
+            return 0
+        with (
+            self.path.open("rb") as file,
+            mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped,
+            memoryview(mapped) as data,
+        ):
+            good_size = _verified_size(data, self.base_offset) if verify_tail else file_size
+            with data[:good_size] as good:
+                for _, batch in whole_batches(good, self.base_offset):
+                    self._note(batch)
+                    on_batch(batch)
+        return file_size - self.size
+
+    def restore(self) -> Snapshot | None:
+        """Take the index over from the file that ``close`` wrote.
+
+        Returns:
+            The producers' sequences at the end of the segment; None when the index file is
+            missing, cannot be read, or is older than the segment.
+        """
+        try:
+            saved = json.loads(self._index_path.read_bytes())
+            if saved["size"] != self.path.stat().st_size:
+                return None
+            offsets, positions = array("q", saved["offsets"]), array("q", saved["positions"])
+            end_offset, max_timestamp = int(saved["end_offset"]), int(saved["max_timestamp"])
+            producers: Snapshot = saved["producers"]
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+        self.size, self.end_offset, self.max_timestamp = saved["size"], end_offset, max_timestamp
+        self._offsets, self._positions = offsets, positions
+        self._index_is_saved = True
+        return producers
+
+    def cut_tail(self) -> None:
+        """Remove what follows the last whole batch from the file."""
+        os.truncate(self.path, self.size)
+
+    def append(self, data: bytes | bytearray, batch: RecordBatch, *, sync: bool) -> None:
+        """Append one batch.
+
+        Raises:
+            OSError: The write failed; the segment is unchanged.
+        """
+        descriptor = self._opened()
+        append_all(descriptor, data, self.size)
+        if sync:
+            os.fsync(descriptor)
+        self._note(batch)
+
+    def create(self) -> None:
+        """Create the file, which makes the segment's base offset durable."""
+        self._opened()
+        sync_directory(self.path.parent)
+
+    def _opened(self) -> int:
+        if self._descriptor is None:
+            flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
+            self._descriptor = os.open(self.path, flags, 0o644)
+        return self._descriptor
+
+    def _note(self, batch: RecordBatch) -> None:
+        if not self._positions or self.size - self._positions[-1] >= _INDEX_INTERVAL_BYTES:
+            self._offsets.append(batch.base_offset)
+            self._positions.append(self.size)
+        self._index_is_saved = False
+        self.size += batch.size
+        self.end_offset = batch.last_offset + 1
+        self.max_timestamp = max(self.max_timestamp, batch.max_timestamp)
+
+    def read(self, offset: int, max_bytes: int) -> bytes:
+        """Batches from the one that holds the offset, which must be in the segment.
+
+        Returns:
+            At most ``max_bytes``, the last batch cut short if need be; but always the whole of
+            the first batch, so that a reader can advance.
+        """
+        indexed = self._positions[bisect_right(self._offsets, offset) - 1]
+        descriptor = os.open(self.path, os.O_RDONLY)
+        try:
+            near = os.pread(descriptor, _INDEX_INTERVAL_BYTES + HEADER_BYTES + max_bytes, indexed)
+            start, batch = _batch_of(near, offset)
+            end = start + max(max_bytes, batch.size)
+            if start + batch.size <= len(near):
+                return near[start:end]
+            return os.pread(descriptor, end - start, indexed + start)
+        finally:
+            os.close(descriptor)
+
+    def batch_since(self, timestamp: int) -> RecordBatch | None:
+        """The first batch with a record at or after the timestamp, in milliseconds."""
+        if self.max_timestamp < timestamp:
+            return None
+        data = self.path.read_bytes()
+        found = (
+            b for _, b in whole_batches(data, self.base_offset) if b.max_timestamp >= timestamp
+        )
+        return next(found, None)
+
+    def last_append(self) -> float:
+        """When the file was last written, in seconds since 1970."""
+        return self.path.stat().st_mtime if self.size else float("inf")
+
+    def close(self, producers: Snapshot) -> None:
+        """Flush to the disk and stop appending; reading goes on.
+
+        Args:
+            producers: The sequences at the end of the segment. They are written beside it with
+                its index, so that the next start need not read the whole segment.
+        """
+        if self._descriptor is not None:
+            os.fsync(self._descriptor)
+            os.close(self._descriptor)
+            self._descriptor = None
+        if self._index_is_saved or not self.size:
+            return
+        index = {
+            "size": self.size,
+            "end_offset": self.end_offset,
+            "max_timestamp": self.max_timestamp,
+            "offsets": self._offsets.tolist(),
+            "positions": self._positions.tolist(),
+            "producers": producers,
+        }
+        replace_file(self._index_path, json.dumps(index, separators=(",", ":")).encode())
+        self._index_is_saved = True
+
+    def delete(self) -> None:
+        """Remove the files of a segment that is closed."""
+        self.path.unlink(missing_ok=True)
+        self._index_path.unlink(missing_ok=True)
+
+
+def _batch_of(data: bytes, offset: int) -> tuple[int, RecordBatch]:
+    position = 0
+    while (batch := header_at(data, position)) is not None:
+        if batch.last_offset >= offset:
+            return position, batch
+        position += batch.size
+    raise OSError(f"the log has no batch with offset {offset} where its index says")
+
+
+def _verified_size(data: memoryview, base_offset: int) -> int:
+    """Where the batches end, before the first one in the tail that fails its checksum."""
+    tail_start = len(data) - _VERIFIED_TAIL_BYTES
+    tail: list[tuple[int, RecordBatch]] = []
+    last: tuple[int, RecordBatch] | None = None
+    for position, batch in whole_batches(data, base_offset):
+        last = position, batch
+        if position >= tail_start:
+            tail.append(last)
+    if last is None:
+        return 0
+    for position, batch in tail or [last]:
+        if not crc_matches(batch, data, position):
+            return position
+    return last[0] + last[1].size

@@ -1,0 +1,1 @@
+"""The simulated vendor: Polygon's (Massive's) REST and WebSocket interfaces on one local port."""

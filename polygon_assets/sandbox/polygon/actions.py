@@ -1,0 +1,150 @@
+"""Corporate actions: real ones from the data, synthetic ones from the universe's model."""
+
+import csv
+from dataclasses import dataclass
+from datetime import date, timedelta
+from functools import cached_property, lru_cache
+from hashlib import sha256
+from math import prod
+
+from polygon_assets import sessions
+from polygon_assets.sandbox.polygon.bars import PRICE_SCALE
+from polygon_assets.sandbox.polygon.history import DATA
+from polygon_assets.sandbox.polygon.market import Market
+from polygon_assets.sandbox.polygon.universe import Security, Split
+
+_QUARTER_SESSIONS = 63
+_REGULAR_GAP = timedelta(days=120)
+
+
+@dataclass(frozen=True)
+class Dividend:
+    """Cash per share. Dates that the source does not hold are None."""
+
+    ex_date: date
+    cash: float
+    frequency: int
+    is_special: bool = False
+    declaration_date: date | None = None
+    record_date: date | None = None
+    pay_date: date | None = None
+
+
+@lru_cache(maxsize=1)
+def _real_actions() -> dict[str, tuple[tuple[Split, ...], tuple[Dividend, ...]]]:
+    with (DATA / "corporate_actions.csv").open(newline="") as file:
+        rows = [(row, date.fromisoformat(row["ex_date"])) for row in csv.DictReader(file)]
+    found: dict[str, tuple[tuple[Split, ...], tuple[Dividend, ...]]] = {}
+    for ticker in {row["ticker"] for row, _ in rows}:
+        mine = [(row, day) for row, day in rows if row["ticker"] == ticker]
+        splits = tuple(
+            Split(day, int(row["split_from"]), int(row["split_to"]))
+            for row, day in mine
+            if row["kind"] == "split"
+        )
+        cash = [(day, float(row["cash_amount"])) for row, day in mine if row["kind"] == "dividend"]
+        found[ticker] = splits, _with_frequency(cash)
+    return found
+
+
+def _with_frequency(cash: list[tuple[date, float]]) -> tuple[Dividend, ...]:
+    """Quarterly where the nearest neighbour is a quarter away, else annual."""
+    days = [day for day, _ in cash]
+
+    def frequency(day: date) -> int:
+        return 4 if any(timedelta(0) < abs(day - other) <= _REGULAR_GAP for other in days) else 1
+
+    typical = sorted(amount for _, amount in cash)[len(cash) // 2]
+    return tuple(
+        Dividend(day, amount, frequency(day), amount > 10 * typical) for day, amount in cash
+    )
+
+
+class Actions:
+    """Splits and dividends of a market.
+
+    Args:
+        market: Its securities, and the closes that dividend factors need.
+    """
+
+    def __init__(self, market: Market) -> None:
+        self._market = market
+
+    @cached_property
+    def splits(self) -> dict[str, tuple[Split, ...]]:
+        """By ticker, ascending by execution date."""
+        return {
+            ticker: self._splits(security) for ticker, security in self._market.securities.items()
+        }
+
+    @cached_property
+    def dividends(self) -> dict[str, tuple[Dividend, ...]]:
+        """By ticker, ascending by ex-date."""
+        return {
+            ticker: self._dividends(security)
+            for ticker, security in self._market.securities.items()
+        }
+
+    def split_factor(self, ticker: str, day: date, today: date) -> float:
+        """What a traded price of ``day`` is multiplied by to be comparable with ``today``'s.
+
+        Splits apply to the days strictly before their execution date.
+        """
+        splits = self.splits.get(ticker, ())
+        return prod(s.price_factor for s in splits if day < s.execution_date <= today)
+
+    def dividend_factor(self, ticker: str, dividend: Dividend) -> float:
+        """1 - cash / close of the session before, both in the share basis of the ex-date.
+
+        1 where that close is not known.
+        """
+        close = self._previous_close(ticker, dividend.ex_date)
+        if close is None:
+            return 1.0
+        same_day = prod(
+            s.price_factor for s in self.splits[ticker] if s.execution_date == dividend.ex_date
+        )
+        return 1.0 - dividend.cash / (close * same_day)
+
+    def _previous_close(self, ticker: str, day: date) -> float | None:
+        history = self._market.history(ticker)
+        row = int(history.day.searchsorted(day.toordinal())) - 1
+        return None if row < 0 else float(history.close[row]) / PRICE_SCALE
+
+    @staticmethod
+    def _splits(security: Security) -> tuple[Split, ...]:
+        if security.model is not None:
+            return security.model.splits
+        return _real_actions().get(security.ticker, ((), ()))[0]
+
+    def _dividends(self, security: Security) -> tuple[Dividend, ...]:
+        if security.model is None:
+            return _real_actions().get(security.ticker, ((), ()))[1]
+        if not security.model.dividend_yield:
+            return ()
+        days = self._market.history(security.ticker).day.tolist()
+        first = 5 + len(days) % _QUARTER_SESSIONS
+        return tuple(
+            self._quarterly(
+                security.ticker, security.model.dividend_yield, date.fromordinal(days[row])
+            )
+            for row in range(first, len(days), _QUARTER_SESSIONS)
+        )
+
+    def _quarterly(self, ticker: str, dividend_yield: float, ex_date: date) -> Dividend:
+        close = self._previous_close(ticker, ex_date) or 1.0
+        same_day = prod(s.price_factor for s in self.splits[ticker] if s.execution_date == ex_date)
+        record = sessions.sessions_between(ex_date, ex_date + timedelta(days=10))
+        return Dividend(
+            ex_date=ex_date,
+            cash=max(round(close * same_day * dividend_yield, 2), 0.01),
+            frequency=4,
+            declaration_date=ex_date - timedelta(days=24),
+            record_date=record[1] if len(record) > 1 else None,
+            pay_date=ex_date + timedelta(days=21),
+        )
+
+
+def identifier(*parts: object) -> str:
+    """The vendor's form of an identifier, the same for the same event."""
+    return "E" + sha256(":".join(map(str, parts)).encode()).hexdigest()

@@ -1,0 +1,142 @@
+"""The warehouse and its sessions: one DuckDB instance, one cursor of it per login."""
+
+import threading
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from duckdb import DuckDBPyConnection
+from fakesnow import info_schema, macros
+from fakesnow.conn import FakeSnowflakeConnection
+from snowflake.connector.cursor import SnowflakeCursor
+
+from polygon_assets.sandbox.snowflake.cursor import SandboxCursor
+from polygon_assets.sandbox.snowflake.names import quoted
+from polygon_assets.sandbox.snowflake.storage import DATABASE_SUFFIX
+from polygon_assets.sandbox.snowflake.temporary import TemporaryNames
+
+KEPT_RESULTS = 32
+"""Results that RESULT_SCAN can still find."""
+
+
+class RecentResults(dict[str, tuple[Any, ...]]):
+    """The newest results by query id: without a bound, a server's memory only grows."""
+
+    def __setitem__(self, query_id: str, result: tuple[Any, ...]) -> None:
+        """Keep a result and forget the oldest beyond the bound."""
+        super().__setitem__(query_id, result)
+        while len(self) > KEPT_RESULTS:
+            self.pop(next(iter(self)), None)
+
+
+class Session(FakeSnowflakeConnection):
+    """One client's session: its current names, transaction and temporary objects."""
+
+    def __init__(
+        self,
+        duck: DuckDBPyConnection,
+        data: Path,
+        database: str | None,
+        schema: str | None,
+        *,
+        autocommit: bool,
+        context: Mapping[str, str],
+    ) -> None:
+        """Open a session and create its database and schema if they do not exist.
+
+        Args:
+            duck: A DuckDB cursor of the session's own.
+            data: Where database files are.
+            database: Current database, or None.
+            schema: Current schema, or None.
+            autocommit: Whether each statement commits by itself.
+            context: Values of the session's functions, such as ``CURRENT_ROLE``.
+        """
+        super().__init__(
+            duck, RecentResults(), database, schema, db_path=data, autocommit=autocommit
+        )
+        self.database: str | None
+        self.data = data
+        self.context = context
+        self.temporary = TemporaryNames()
+        self.in_explicit_transaction = False
+        self.lock = threading.Lock()
+        self.last_used = time.monotonic()
+
+    @property
+    def duck(self) -> DuckDBPyConnection:
+        """The session's DuckDB connection."""
+        return self._duck_conn
+
+    @property
+    def current_database(self) -> str:
+        """The current database; empty without one."""
+        return self.database or ""
+
+    @property
+    def current_schema(self) -> str:
+        """The current schema; empty without one."""
+        return self.schema or ""
+
+    @property
+    def autocommits(self) -> bool:
+        """Whether each statement commits by itself."""
+        return bool(self._autocommit)
+
+    @property
+    def in_transaction(self) -> bool:
+        """Whether a transaction is open that a later statement or rollback decides."""
+        return self.in_explicit_transaction or self._in_transaction
+
+    def cursor(self, cursor_class: type[SnowflakeCursor] = SnowflakeCursor) -> SandboxCursor:
+        """A cursor of this session. The class of the client's cursor makes no difference here."""
+        return SandboxCursor(self)
+
+    def create_database(self, name: str) -> None:
+        """Create a database's file if it does not exist."""
+        path = str(self.data / f"{name}{DATABASE_SUFFIX}").replace("'", "''")
+        self.duck.execute(f"ATTACH IF NOT EXISTS '{path}' AS {quoted(name)}")
+        self.duck.execute(info_schema.per_db_creation_sql(name))
+        self.duck.execute(macros.creation_sql(name))
+
+    def leave_database(self, name: str) -> None:
+        """Have no current database where it is this one."""
+        if self.database == name:
+            self.duck.execute("USE memory")
+            self.database, self._schema = None, None
+            self.database_set, self.schema_set = False, False
+
+
+class Warehouse:
+    """Opens sessions on one DuckDB instance."""
+
+    def __init__(self, duck: DuckDBPyConnection, data: Path) -> None:
+        """Serve an open DuckDB instance.
+
+        Args:
+            duck: From ``open_databases``.
+            data: Where database files are.
+        """
+        self.duck = duck
+        self.data = data
+        self._lock = threading.Lock()
+
+    def connect(
+        self,
+        database: str | None,
+        schema: str | None,
+        *,
+        autocommit: bool,
+        context: Mapping[str, str],
+    ) -> Session:
+        """Open a session; its database and schema are created if they do not exist."""
+        with self._lock:  # two logins must not create one database twice
+            return Session(
+                self.duck.cursor(),
+                self.data,
+                database,
+                schema,
+                autocommit=autocommit,
+                context=context,
+            )

@@ -1,0 +1,99 @@
+"""The data directory: one file per database, one for what spans databases, and the stages."""
+
+import fcntl
+from pathlib import Path
+from typing import TextIO
+
+import duckdb
+from duckdb import DuckDBPyConnection
+from fakesnow import info_schema, macros
+from fakesnow.transforms import show, stage
+
+from polygon_assets.sandbox.snowflake.names import quoted
+
+GLOBAL_FILE = "_fs_global.duckdb"
+DATABASE_SUFFIX = ".db"
+MEMORY_LIMIT = "2GB"
+
+
+class DirectoryInUseError(RuntimeError):
+    """Another server has the data directory."""
+
+
+def lock_directory(data: Path) -> TextIO:
+    """Create the data directory and take it for this process.
+
+    Returns:
+        The open lock file. The lock lasts until it is closed or the process ends, however it ends.
+
+    Raises:
+        DirectoryInUseError: Another process has it.
+    """
+    data.mkdir(parents=True, exist_ok=True)
+    lock = (data / ".lock").open("w")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        lock.close()
+        message = f"{data} is in use by another server"
+        raise DirectoryInUseError(message) from None
+    return lock
+
+
+def open_databases(data: Path) -> DuckDBPyConnection:
+    """Open every database of the directory in one DuckDB instance.
+
+    Every session works on a cursor of the returned connection.
+    """
+    stages = data / "stages"
+    stages.mkdir(exist_ok=True)
+    stage.LOCAL_BUCKET_PATH = str(stages.resolve())
+    duck = duckdb.connect(
+        ":memory:",
+        config={
+            # The translation from Snowflake still writes lambdas with an arrow.
+            "lambda_syntax": "ENABLE_SINGLE_ARROW",
+            "memory_limit": MEMORY_LIMIT,
+            "temp_directory": str(data / "spill"),
+            "python_enable_replacements": False,
+        },
+    )
+    duck.execute(f"ATTACH {_literal(data / GLOBAL_FILE)} AS _fs_global")
+    duck.execute(info_schema.fs_global_creation_sql())
+    duck.execute(show.fs_global_creation_sql())
+    duck.execute("SET GLOBAL TimeZone = 'UTC'")
+    for file in sorted(data.glob(f"*{DATABASE_SUFFIX}")):
+        duck.execute(f"ATTACH {_literal(file)} AS {quoted(file.stem)}")
+        duck.execute(info_schema.per_db_creation_sql(file.stem))
+        duck.execute(macros.creation_sql(file.stem))
+    return duck
+
+
+def remove_database_files(path: str) -> None:
+    """Delete a detached database's file and its write-ahead log."""
+    for suffix in ("", ".wal"):
+        Path(path + suffix).unlink(missing_ok=True)
+
+
+def checkpoint(duck: DuckDBPyConnection) -> None:
+    """Write every database's log into its file."""
+    attached = duck.execute(
+        "SELECT database_name FROM duckdb_databases() WHERE NOT internal AND path IS NOT NULL"
+    ).fetchall()
+    for (name,) in attached:
+        duck.execute(f"FORCE CHECKPOINT {quoted(name)}")
+
+
+def data_bytes(data: Path) -> int:
+    """Bytes of all files under the data directory."""
+    total = 0
+    for file in data.rglob("*"):
+        try:
+            total += file.stat().st_size if file.is_file() else 0
+        except FileNotFoundError:
+            continue  # a log or spill file that went away meanwhile
+    return total
+
+
+def _literal(path: Path) -> str:
+    return "'" + str(path).replace("'", "''") + "'"

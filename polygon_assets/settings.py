@@ -1,0 +1,113 @@
+"""Where the platform connects: every variable, its default and its meaning.
+
+With nothing set, each address is that of the sandbox on this machine. Secrets reach Dagster's
+resources as references to variables (:func:`from_env`), so that the UI never shows their values.
+"""
+
+import os
+
+import dagster as dg
+from polygon_stream.settings import ClickHouseSettings, KafkaSettings, PolygonSettings
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+SANDBOX_ACCOUNT = "sandbox"
+
+
+class SnowflakeSettings(BaseSettings):
+    """Snowflake, the warehouse."""
+
+    model_config = SettingsConfigDict(env_prefix="SNOWFLAKE_", extra="ignore")
+
+    account: str = Field(
+        default=SANDBOX_ACCOUNT, description="Account identifier", examples=["myorg-myaccount"]
+    )
+    host: str = Field(
+        default="",
+        description="Host; follows from the account when empty",
+        examples=["(leave empty)"],
+    )
+    port: int = Field(default=0, description="Port; follows from the account when 0")
+    protocol: str = Field(default="", description="http or https; follows from the account")
+    user: str = Field(default="sandbox", description="User", examples=["DAGSTER"])
+    password: SecretStr = Field(
+        default=SecretStr("sandbox"), description="Password; not used when a private key is set"
+    )
+    private_key: SecretStr = Field(
+        default=SecretStr(""), description="Private key (PEM text or base64 of it)"
+    )
+    role: str = Field(default="SANDBOX", description="Role", examples=["TRANSFORMER"])
+    warehouse: str = Field(default="SANDBOX", description="Warehouse", examples=["TRANSFORMING"])
+
+    @property
+    def address(self) -> tuple[str, int, str]:
+        """Host, port and protocol to connect to."""
+        if self.account == SANDBOX_ACCOUNT:
+            fallback = ("127.0.0.1", 18103, "http")
+        else:
+            fallback = (f"{self.account}.snowflakecomputing.com", 443, "https")
+        return (
+            self.host or fallback[0],
+            self.port or fallback[1],
+            self.protocol or fallback[2],
+        )
+
+
+class AirbyteSettings(BaseSettings):
+    """Airbyte, which runs the connector."""
+
+    model_config = SettingsConfigDict(env_prefix="AIRBYTE_", extra="ignore")
+
+    rest_url: str = Field(
+        default="http://127.0.0.1:18104/api/public/v1",
+        description="Public API",
+        examples=["https://api.airbyte.com/v1"],
+    )
+    config_url: str = Field(
+        default="http://127.0.0.1:18104/api/v1",
+        description="Configuration API",
+        examples=["https://cloud.airbyte.com/api/v1"],
+    )
+    workspace_id: str = Field(
+        default="00000000-0000-4000-8000-000000000001", description="Workspace"
+    )
+    client_id: str = Field(default="sandbox", description="Application client")
+    client_secret: SecretStr = Field(
+        default=SecretStr("sandbox"), description="Secret of the application client"
+    )
+
+
+class EcsSettings(BaseSettings):
+    """AWS ECS, which runs the producer and the sink."""
+
+    model_config = SettingsConfigDict(extra="ignore")
+
+    ecs_endpoint_url: str = Field(
+        default="http://127.0.0.1:18105",
+        description="ECS API",
+        examples=["https://ecs.us-east-1.amazonaws.com"],
+    )
+    aws_region: str = Field(default="us-east-1", description="Region of the cluster")
+    aws_access_key_id: str = Field(
+        default="", description="Key; empty leaves it to boto3 (task role, profile)"
+    )
+    aws_secret_access_key: SecretStr = Field(default=SecretStr(""), description="Secret of the key")
+
+
+ALL_SETTINGS: tuple[type[BaseSettings], ...] = (
+    PolygonSettings,
+    KafkaSettings,
+    ClickHouseSettings,
+    SnowflakeSettings,
+    AirbyteSettings,
+    EcsSettings,
+)
+
+
+def from_env(variable: str, default: str) -> str:
+    """A reference to the variable where it is set, else the default.
+
+    Dagster shows a reference by the variable's name and reads its value when a run starts, so a
+    secret never becomes part of the definitions.
+    """
+    return dg.EnvVar(variable) if os.environ.get(variable) else default

@@ -1,0 +1,1 @@
+"""Polygon.io (Massive) WebSocket to Kafka to ClickHouse: the producer and the sink."""

@@ -1,0 +1,256 @@
+"""The producer: every event of the vendor's WebSocket becomes one Kafka record.
+
+``python -m polygon_stream.producer``. Exit codes: 0 after SIGTERM with everything delivered, 1 when
+Kafka cannot be used or did not take everything in time, 77 when the vendor refuses key or plan.
+"""
+
+import asyncio
+import logging
+import signal
+import sys
+import time
+from typing import Any
+
+from polygon_stream.backoff import Backoff
+from polygon_stream.gaps import GapLog, last_record_time
+from polygon_stream.health import serve_health
+from polygon_stream.publisher import Publisher, producer_config
+from polygon_stream.router import EventRouter
+from polygon_stream.settings import (
+    KafkaSettings,
+    PolygonSettings,
+    StreamSettings,
+    TopicSettings,
+)
+from polygon_stream.topics import TopicsError, ensure_topics
+from polygon_stream.vendor import StreamEnded, TooManyConnections, VendorRefused, VendorSession
+
+log = logging.getLogger(__name__)
+
+EXIT_VENDOR_REFUSED = 77
+_SERVE_INTERVAL = 0.02
+
+
+class KafkaUnusable(RuntimeError):  # noqa: N818
+    """The Kafka producer reported a fatal error; only a new process can go on."""
+
+
+class StreamProducer:
+    """Keeps a session with the vendor alive and feeds Kafka from it."""
+
+    def __init__(
+        self,
+        vendor: PolygonSettings,
+        stream: StreamSettings,
+        topics: TopicSettings,
+        publisher: Publisher,
+        gaps: GapLog,
+    ) -> None:
+        """Wire the parts; nothing connects yet."""
+        self._vendor = vendor
+        self._settings = stream
+        self._publisher = publisher
+        self._gaps = gaps
+        self._router = EventRouter(topics, publisher)
+        self._session: VendorSession | None = None
+        self._stopping = asyncio.Event()
+        self._state = "starting"
+        self._state_since = time.monotonic()
+        self._connected_since: float | None = None
+        self._reconnects = 0
+        publisher.on_congestion = self._on_congestion
+
+    async def run(self) -> None:
+        """Stream until ``stop`` is called.
+
+        Raises:
+            VendorRefused: The vendor refuses the key or the plan.
+            KafkaUnusable: The Kafka producer cannot go on.
+        """
+        serving = asyncio.create_task(self._serve_kafka())
+        streaming = asyncio.create_task(self._stream_for_ever())
+        stopping = asyncio.create_task(self._stopping.wait())
+        tasks: list[asyncio.Task[Any]] = [serving, streaming, stopping]
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        finally:
+            self._enter("stopping")
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    def stop(self) -> None:
+        """End ``run``; safe to call from a signal handler of the event loop."""
+        self._stopping.set()
+
+    def report(self) -> tuple[bool, dict[str, object]]:
+        """Facts for /healthz."""
+        now = time.time()
+        last_event = self._router.last_event_received_at
+        facts: dict[str, object] = {
+            "state": self._state,
+            "connected_since": self._connected_since,
+            "last_event_age_seconds": None if last_event is None else round(now - last_event, 3),
+            "events": self._router.events,
+            "reconnects": self._reconnects,
+            "dead_letters": self._router.dead_letters,
+            "queued": self._publisher.queued(),
+            "dropped": self._publisher.overflow_dropped,
+            "refused_by_kafka": self._publisher.failed,
+        }
+        away = time.monotonic() - self._state_since
+        healthy = self._connected_since is not None or away < self._settings.unhealthy_seconds
+        return healthy and self._publisher.fatal is None, facts
+
+    async def _stream_for_ever(self) -> None:
+        backoff = Backoff(self._settings.backoff_initial, self._settings.backoff_maximum)
+        while True:
+            ended = await self._stream_once()
+            if self._leave_stream(str(ended)) >= self._settings.healthy_seconds:
+                backoff.reset()
+            wait = backoff.next()
+            if isinstance(ended, TooManyConnections):
+                wait = max(wait, self._settings.max_connections_wait)
+            log.warning("%s; next attempt in %.1f s", ended, wait)
+            await asyncio.sleep(wait)
+            while self._publisher.congested:
+                await asyncio.sleep(_SERVE_INTERVAL)
+
+    async def _stream_once(self) -> StreamEnded:
+        """One session, from connecting to its end.
+
+        Returns:
+            Why it ended.
+        """
+        session = self._session = VendorSession(self._router.on_frame)
+        streaming = asyncio.create_task(
+            session.run(
+                self._vendor.ws_url,
+                self._vendor.api_key.get_secret_value(),
+                self._settings,
+                self._enter,
+            )
+        )
+        watchdog = asyncio.create_task(self._watch_silence())
+        tasks: list[asyncio.Task[Any]] = [streaming, watchdog]
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        except StreamEnded as ended:
+            return ended
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+        raise AssertionError("a session ends by an exception")
+
+    async def _watch_silence(self) -> None:
+        """End a session whose events have stopped: a ping may still be answered then.
+
+        A session that had no event at all is left alone: before the open there are none.
+        """
+        limit = self._settings.idle_seconds
+        if limit <= 0:
+            await asyncio.Event().wait()
+        began = time.time()
+        while True:
+            await asyncio.sleep(limit / 4)
+            last = self._router.last_event_received_at
+            if last is not None and began < last < time.time() - limit:
+                raise StreamEnded(f"no event for {limit:g} s")
+
+    async def _serve_kafka(self) -> None:
+        while self._publisher.fatal is None:
+            self._publisher.serve()
+            await asyncio.sleep(_SERVE_INTERVAL)
+        raise KafkaUnusable(self._publisher.fatal)
+
+    def _enter(self, state: str) -> None:
+        self._state = state
+        if state == "streaming":
+            self._connected_since = time.time()
+            self._state_since = time.monotonic()
+            self._gaps.close(self._connected_since)
+            self._on_congestion(self._publisher.congested)
+            log.info("streaming %s", self._settings.channels)
+
+    def _leave_stream(self, reason: str) -> float:
+        """Note the end of a session.
+
+        Returns:
+            How many seconds it streamed; 0 when it never did.
+        """
+        self._state = "waiting"
+        if self._connected_since is None:
+            return 0.0
+        lasted = time.time() - self._connected_since
+        self._connected_since = None
+        self._state_since = time.monotonic()
+        self._reconnects += 1
+        self._gaps.open(time.time(), reason, self._router.last_event_time())
+        return lasted
+
+    def _on_congestion(self, congested: bool) -> None:
+        if self._session is not None:
+            self._session.pause(congested)
+
+
+async def produce(
+    vendor: PolygonSettings, kafka: KafkaSettings, topics: TopicSettings, stream: StreamSettings
+) -> int:
+    """Run the producer until SIGTERM or SIGINT.
+
+    Returns:
+        The exit code.
+    """
+    names = [topics.agg_1s, topics.agg_1m, topics.gaps, topics.dead_letter]
+    ensure_topics(kafka, names, topics.partitions)
+    publisher = Publisher(producer_config(kafka, stream.linger_ms), stream.overflow_events)
+    gaps = GapLog(topics, publisher)
+    gaps.open_from_earlier_run(last_record_time(kafka, topics.agg_1s), time.time())
+    producer = StreamProducer(vendor, stream, topics, publisher, gaps)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, producer.stop)
+    stop_health = serve_health(stream.health_port, producer.report)
+    code = 0
+    try:
+        await producer.run()
+    except VendorRefused as error:
+        log.error("%s", error)
+        code = EXIT_VENDOR_REFUSED
+    except KafkaUnusable as error:
+        log.error("Kafka cannot be used any more: %s", error)
+        code = 1
+    left = publisher.drain(stream.drain_seconds)
+    stop_health()
+    if left or publisher.overflow_dropped or publisher.failed:
+        log.error(
+            "%d records not delivered, %d dropped, %d refused by Kafka",
+            left,
+            publisher.overflow_dropped,
+            publisher.failed,
+        )
+        code = code or 1
+    return code
+
+
+def main() -> None:
+    """Entry point."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    try:
+        code = asyncio.run(
+            produce(PolygonSettings(), KafkaSettings(), TopicSettings(), StreamSettings())
+        )
+    except (TopicsError, OSError, ValueError) as error:
+        log.error("%s", error)
+        code = 1
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,152 @@
+"""Write events to Kafka: keyed, idempotent, in order, and without ever blocking the reader."""
+
+import logging
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from confluent_kafka import KafkaError, Message, Producer
+
+from polygon_stream.settings import KafkaSettings
+
+log = logging.getLogger(__name__)
+
+Headers = list[tuple[str, str | bytes | None]]
+Record = tuple[str, bytes, bytes, int, Headers | None]
+"""Topic, key, value, timestamp in milliseconds, headers."""
+
+
+def producer_config(kafka: KafkaSettings, linger_ms: int = 10) -> dict[str, Any]:
+    """The librdkafka configuration of every writer into the stream's topics.
+
+    Whoever writes bars must use it: the partitioner decides which partition a symbol lives in, and
+    a symbol must live in one.
+    """
+    return kafka.client_config() | {
+        "enable.idempotence": True,
+        "acks": "all",
+        "compression.type": "lz4",
+        "linger.ms": linger_ms,
+        "batch.size": 1_000_000,
+        "partitioner": "consistent_random",
+        "queue.buffering.max.messages": 500_000,
+        "queue.buffering.max.kbytes": 262_144,
+        # Kept until delivered: while the brokers are away the queue fills and the reader pauses.
+        "message.timeout.ms": 0,
+    }
+
+
+class Publisher:
+    """A Kafka producer with an overflow queue in front.
+
+    ``publish`` never blocks. When librdkafka's queue is full, records wait in the overflow queue
+    and ``on_congestion(True)`` asks the reader to pause; ``on_congestion(False)`` to go on.
+
+    Attributes:
+        overflow_dropped: Records dropped because even the overflow queue was full.
+        failed: Records that Kafka refused for good.
+        fatal: Why the producer can no longer write; None while it can.
+    """
+
+    def __init__(self, config: dict[str, Any], overflow_records: int) -> None:
+        """Create the producer; it connects in the background.
+
+        Args:
+            config: See ``producer_config``.
+            overflow_records: Size of the overflow queue.
+        """
+        self.overflow_dropped = 0
+        self.failed = 0
+        self.fatal: str | None = None
+        self.on_congestion: Callable[[bool], None] = lambda congested: None
+        self._overflow: deque[Record] = deque()
+        self._overflow_records = overflow_records
+        self._producer = Producer(
+            config
+            | {
+                "on_delivery": self._on_delivery,
+                "delivery.report.only.error": True,
+                "error_cb": self._on_error,
+                "logger": log,
+            }
+        )
+
+    def publish(
+        self, topic: str, key: bytes, value: bytes, timestamp: int, headers: Headers | None = None
+    ) -> None:
+        """Queue one record.
+
+        Args:
+            topic: Topic name.
+            key: Symbol; empty for records without one.
+            value: The vendor's bytes.
+            timestamp: Receive time, milliseconds since 1970.
+            headers: Facts about the record.
+        """
+        if not self._overflow:
+            try:
+                self._produce(topic, key, value, timestamp, headers)
+                return
+            except BufferError:
+                log.warning("Kafka's queue is full: the stream is paused until it drains")
+                self.on_congestion(True)
+        if len(self._overflow) >= self._overflow_records:
+            self.overflow_dropped += 1
+            return
+        self._overflow.append((topic, key, value, timestamp, headers))
+
+    def serve(self) -> None:
+        """Deliver callbacks and move waiting records on. Call often; returns at once."""
+        self._producer.poll(0)
+        while self._overflow:
+            try:
+                self._produce(*self._overflow[0])
+            except BufferError:
+                return
+            self._overflow.popleft()
+            if not self._overflow:
+                log.warning("Kafka's queue has drained: the stream goes on")
+                self.on_congestion(False)
+
+    def drain(self, seconds: float) -> int:
+        """Wait until everything is acknowledged.
+
+        Args:
+            seconds: Longest wait.
+
+        Returns:
+            How many records were still not acknowledged; 0 = nothing lost.
+        """
+        remaining = seconds
+        while self._overflow and remaining > 0:
+            self.serve()
+            self._producer.poll(0.1)
+            remaining -= 0.1
+        return len(self._overflow) + self._producer.flush(max(remaining, 0.1))
+
+    @property
+    def congested(self) -> bool:
+        """Whether records wait for room in librdkafka's queue."""
+        return bool(self._overflow)
+
+    def queued(self) -> int:
+        """Records not acknowledged yet."""
+        return len(self._overflow) + len(self._producer)
+
+    def _produce(
+        self, topic: str, key: bytes, value: bytes, timestamp: int, headers: Headers | None
+    ) -> None:
+        if headers is None:
+            self._producer.produce(topic, value, key or None, timestamp=timestamp)
+        else:
+            self._producer.produce(topic, value, key or None, timestamp=timestamp, headers=headers)
+
+    def _on_delivery(self, error: KafkaError | None, message: Message) -> None:
+        if error is not None:
+            self.failed += 1
+            log.error("Kafka refused a record for %s: %s", message.topic(), error)
+
+    def _on_error(self, error: KafkaError) -> None:
+        if error.fatal():
+            self.fatal = str(error)
+        log.warning("Kafka: %s", error)

@@ -1,0 +1,131 @@
+"""Every asset has what every asset must have."""
+
+from dataclasses import dataclass
+
+import dagster as dg
+import pytest
+from dagster._core.definitions.assets.graph.asset_graph import AssetGraph, AssetNode
+from rich.console import Console
+from rich.table import Table
+
+from polygon_assets.defs.platform.freshness import NAME as SESSION_FRESHNESS
+from polygon_assets.partitions import NYSE_SESSIONS
+from polygon_assets.policies import OWNERS, UNPARTITIONED_REASON
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """What one asset has."""
+
+    key: str
+    partitions: str
+    owner: bool
+    kinds: bool
+    description: bool
+    freshness: bool
+    checks: int
+
+    @property
+    def complete(self) -> bool:
+        return bool(
+            self.partitions
+            and self.owner
+            and self.kinds
+            and self.description
+            and self.freshness
+            and self.checks
+        )
+
+
+def coverage(graph: AssetGraph, key: dg.AssetKey) -> Coverage:
+    node = graph.get(key)
+    checks = [check for check in graph.asset_check_keys if check.asset_key == key]
+    return Coverage(
+        key.to_user_string(),
+        partitions(node),
+        owner=bool(node.owners),
+        kinds=bool(node.kinds),
+        description=bool(node.description),
+        freshness=node.freshness_policy is not None,
+        checks=len([check for check in checks if check.name != SESSION_FRESHNESS]),
+    )
+
+
+def partitions(node: AssetNode) -> str:
+    """``session``, or the reason why there are none."""
+    if node.partitions_def == NYSE_SESSIONS:
+        return "session"
+    return str(node.metadata.get(UNPARTITIONED_REASON, ""))
+
+
+@pytest.fixture(scope="module")
+def graph(definitions: dg.Definitions) -> AssetGraph:
+    return definitions.resolve_asset_graph()
+
+
+def test_every_asset_is_covered(graph: AssetGraph) -> None:
+    rows = [coverage(graph, key) for key in sorted(graph.get_all_asset_keys())]
+    table = Table("asset", "partitions", "owner", "kinds", "description", "freshness", "checks")
+    for row in rows:
+        flags = (row.owner, row.kinds, row.description, row.freshness)
+        table.add_row(
+            row.key, row.partitions, *("yes" if flag else "NO" for flag in flags), str(row.checks)
+        )
+    Console(width=140).print(table)
+    assert [row.key for row in rows if not row.complete] == []
+    assert len(rows) == 30
+
+
+def test_keys_are_layer_schema_table_in_lower_case(graph: AssetGraph) -> None:
+    for key in graph.get_all_asset_keys():
+        assert len(key.path) == 3
+        assert key.path == [part.lower() for part in key.path]
+        assert key.path[0] in OWNERS
+
+
+def test_every_partitioned_asset_has_the_calendar_check(graph: AssetGraph) -> None:
+    checked = {key.asset_key for key in graph.asset_check_keys if key.name == SESSION_FRESHNESS}
+    partitioned = {
+        key for key in graph.get_all_asset_keys() if graph.get(key).partitions_def is not None
+    }
+    assert checked == partitioned
+
+
+def test_topic_and_ticks_are_external(graph: AssetGraph) -> None:
+    external = {key.to_user_string() for key in graph.external_asset_keys}
+    assert external == {
+        "kafka/stocks/agg_1s",
+        "kafka/stocks/gaps",
+        "kafka/stocks/dead_letter",
+        "clickhouse/ticks/bars_1s",
+    }
+
+
+def test_lineage_runs_from_both_sources_to_the_reconciliation(graph: AssetGraph) -> None:
+    reconciled = dg.AssetKey(["reconcile", "market", "daily_bars"])
+    upstream = {key.to_user_string() for key in graph.get_ancestor_asset_keys(reconciled)}
+    assert {"raw/polygon/daily_bars", "kafka/stocks/agg_1s"} <= upstream
+
+
+def test_session_job_leaves_the_calendar_check_to_the_evening(
+    definitions: dg.Definitions,
+) -> None:
+    session = definitions.resolve_job_def("session")
+    evening = definitions.resolve_job_def("session_freshness")
+    assert SESSION_FRESHNESS not in {key.name for key in session.asset_layer.asset_check_keys}
+    assert {key.name for key in evening.asset_layer.asset_check_keys} == {SESSION_FRESHNESS}
+    assert not evening.asset_layer.executable_asset_keys
+
+
+def test_schedules_and_sensors_run_by_default(definitions: dg.Definitions) -> None:
+    repository = definitions.get_repository_def()
+    statuses = {one.name: one.default_status.value for one in repository.sensor_defs}
+    statuses |= {one.name: one.default_status.value for one in repository.schedule_defs}
+    assert set(statuses) == {
+        "market_hours",
+        "kafka_lag",
+        "stream_complete",
+        "after_close",
+        "freshness_evening",
+    }
+    assert set(statuses.values()) == {"RUNNING"}

@@ -1,0 +1,144 @@
+"""Other addresses are environment variables only.
+
+The code is started in a process of its own with settings as in production, and tells which hosts,
+databases and topics it would use. Nothing is connected.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from pydantic_settings import BaseSettings
+
+from polygon_assets.env import PROJECT_ROOT
+from polygon_assets.sandbox.layout import DIRECTORY_VARIABLE, PORT_VARIABLE
+from polygon_assets.settings import ALL_SETTINGS
+
+PRODUCTION = {
+    "POLYGON_API_KEY": "production-polygon-key",
+    "POLYGON_REST_URL": "https://api.massive.com",
+    "POLYGON_WS_URL": "wss://socket.massive.com/stocks",
+    "KAFKA_BOOTSTRAP_SERVERS": "pkc-abcde.us-east-1.aws.confluent.cloud:9092",
+    "KAFKA_SECURITY_PROTOCOL": "SASL_SSL",
+    "KAFKA_API_KEY": "production-kafka-key",
+    "KAFKA_API_SECRET": "production-kafka-secret",
+    "CLICKHOUSE_URL": "https://abc123.us-east-1.aws.clickhouse.cloud:8443",
+    "CLICKHOUSE_USER": "dagster",
+    "CLICKHOUSE_PASSWORD": "production-clickhouse-password",
+    "SNOWFLAKE_ACCOUNT": "myorg-myaccount",
+    "SNOWFLAKE_USER": "DAGSTER",
+    "SNOWFLAKE_PASSWORD": "production-snowflake-password",
+    "SNOWFLAKE_ROLE": "TRANSFORMER",
+    "SNOWFLAKE_WAREHOUSE": "TRANSFORMING",
+    "AIRBYTE_REST_URL": "https://api.airbyte.com/v1",
+    "AIRBYTE_CONFIG_URL": "https://cloud.airbyte.com/api/v1",
+    "AIRBYTE_WORKSPACE_ID": "11111111-2222-4333-8444-555555555555",
+    "AIRBYTE_CLIENT_ID": "production-airbyte-client",
+    "AIRBYTE_CLIENT_SECRET": "production-airbyte-secret",
+    "ECS_ENDPOINT_URL": "https://ecs.eu-west-1.amazonaws.com",
+    "AWS_REGION": "eu-west-1",
+    "DAGSTER_CLOUD_DEPLOYMENT_NAME": "prod",
+}
+
+TELL = """
+import json
+from polygon_assets.definitions import defs
+from polygon_assets.preflight import endpoints
+from dagster_dbt import DbtCliResource
+found = {}
+for name, resource in defs.resources.items():
+    fields = resource.model_dump() if not isinstance(resource, DbtCliResource) else {
+        "target": resource.target}
+    found[name] = {field: str(value) for field, value in fields.items()}
+found["endpoints"] = [f"{one.host}:{one.port}" for one in endpoints()]
+from polygon_assets.resources.kafka import kafka
+from polygon_assets.env import deployment_names
+from polygon_stream.settings import KafkaSettings
+found["librdkafka"] = KafkaSettings().client_config()
+print(json.dumps(found))
+"""
+
+
+def tell(environment: dict[str, str]) -> dict[str, dict[str, str]]:
+    """What a fresh process would connect to."""
+    base = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME")}
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", TELL],
+        cwd=PROJECT_ROOT,
+        env=base | environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+@pytest.mark.usefixtures("builds")
+def test_production_addresses_and_names() -> None:
+    found = tell(PRODUCTION)
+    assert found["endpoints"] == [
+        "api.massive.com:443",
+        "socket.massive.com:443",
+        "pkc-abcde.us-east-1.aws.confluent.cloud:9092",
+        "abc123.us-east-1.aws.clickhouse.cloud:8443",
+        "myorg-myaccount.snowflakecomputing.com:443",
+        "api.airbyte.com:443",
+        "ecs.eu-west-1.amazonaws.com:443",
+    ]
+    assert found["snowflake"]["database"] == "POLYGON"
+    assert found["snowflake"]["warehouse"] == "TRANSFORMING"
+    assert found["clickhouse"]["ticks"] == "ticks"
+    assert found["clickhouse"]["rollups"] == "rollups"
+    assert found["kafka"]["bars_topic"] == "stocks.agg.1s"
+    assert found["stream_services"]["cluster"] == "polygon"
+    assert found["stream_services"]["region_name"] == "eu-west-1"
+    assert found["stream_services"]["aws_access_key_id"] == "None"
+    assert found["airbyte"]["workspace_id"] == PRODUCTION["AIRBYTE_WORKSPACE_ID"]
+    assert found["dbt"]["target"] == "prod"
+    assert found["librdkafka"]["sasl.password"] == "production-kafka-secret"
+
+
+@pytest.mark.usefixtures("builds")
+def test_secrets_are_references_in_the_definitions() -> None:
+    found = tell(PRODUCTION)
+    found.pop("librdkafka")
+    text = json.dumps(found)
+    for name, value in PRODUCTION.items():
+        if "SECRET" in name or "PASSWORD" in name or name in ("POLYGON_API_KEY", "KAFKA_API_KEY"):
+            assert value not in text, name
+
+
+@pytest.mark.usefixtures("builds")
+def test_without_variables_everything_is_the_sandbox() -> None:
+    found = tell({})
+    assert {endpoint.split(":")[0] for endpoint in found["endpoints"]} == {"127.0.0.1"}
+    assert found["snowflake"]["database"] == "POLYGON_LOCAL"
+    assert found["kafka"]["bars_topic"] == "local.stocks.agg.1s"
+    assert found["dbt"]["target"] == "local"
+
+
+def variable_names(settings: type[BaseSettings]) -> list[str]:
+    prefix = settings.model_config.get("env_prefix") or ""
+    return [f"{prefix}{field}".upper() for field in settings.model_fields]
+
+
+def test_readme_lists_every_variable() -> None:
+    readme = Path(PROJECT_ROOT / "README.md").read_text()
+    names = [name for settings in ALL_SETTINGS for name in variable_names(settings)]
+    missing = [name for name in [*names, DIRECTORY_VARIABLE, PORT_VARIABLE] if name not in readme]
+    assert missing == []
+
+
+def test_no_code_path_of_its_own_for_the_sandbox() -> None:
+    outside = [
+        path
+        for path in (PROJECT_ROOT / "polygon_assets").rglob("*.py")
+        if not {"sandbox", "cli"} & set(path.relative_to(PROJECT_ROOT).parts[:-1])
+    ]
+    outside += list((PROJECT_ROOT / "streaming").rglob("polygon_stream/*.py"))
+    assert len(outside) > 40
+    guilty = [path.name for path in outside if "polygon_assets.sandbox" in path.read_text()]
+    assert guilty == []

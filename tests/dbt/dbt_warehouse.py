@@ -1,0 +1,199 @@
+"""A warehouse for tests of the dbt project: a sandbox Snowflake, raw tables, and a dbt process."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import snowflake.connector
+from real_market_data import Row
+from snowflake.connector import SnowflakeConnection
+
+REPOSITORY = Path(__file__).parents[2]
+PROJECT = REPOSITORY / "dbt_polygon"
+EXTRACTED_AT = "2013-03-02T00:00:00Z"
+
+AIRBYTE_COLUMNS = {
+    "_AIRBYTE_RAW_ID": "varchar",
+    "_AIRBYTE_EXTRACTED_AT": "timestamp_tz",
+    "_AIRBYTE_META": "variant",
+    "_AIRBYTE_GENERATION_ID": "number(38, 0)",
+}
+RAW_TABLES = {
+    "DAILY_BARS": {
+        "SESSION_DATE": "date",
+        "TICKER": "varchar",
+        **dict.fromkeys(("O", "H", "L", "C", "V", "VW"), "float"),
+        **dict.fromkeys(("T", "N"), "number(38, 0)"),
+        "OTC": "boolean",
+    },
+    "TICKERS": {
+        "SESSION_DATE": "date",
+        "TICKER": "varchar",
+        "ACTIVE": "boolean",
+        **dict.fromkeys(("NAME", "MARKET", "LOCALE", "PRIMARY_EXCHANGE", "TYPE"), "varchar"),
+        **dict.fromkeys(("CURRENCY_NAME", "CIK", "COMPOSITE_FIGI", "SHARE_CLASS_FIGI"), "varchar"),
+        **dict.fromkeys(("LAST_UPDATED_UTC", "DELISTED_UTC"), "timestamp_tz"),
+    },
+    "EXCHANGES": {
+        "SESSION_DATE": "date",
+        "ID": "number(38, 0)",
+        **dict.fromkeys(("NAME", "TYPE", "ASSET_CLASS", "LOCALE", "ACRONYM"), "varchar"),
+        **dict.fromkeys(("MIC", "OPERATING_MIC", "PARTICIPANT_ID", "URL"), "varchar"),
+    },
+    "MARKET_HOLIDAYS": {
+        "SESSION_DATE": "date",
+        "EXCHANGE": "varchar",
+        "DATE": "date",
+        **dict.fromkeys(("NAME", "STATUS"), "varchar"),
+        **dict.fromkeys(("OPEN", "CLOSE"), "timestamp_tz"),
+    },
+    "SPLITS": {
+        **dict.fromkeys(("ID", "TICKER"), "varchar"),
+        "EXECUTION_DATE": "date",
+        **dict.fromkeys(("SPLIT_FROM", "SPLIT_TO"), "float"),
+        "ADJUSTMENT_TYPE": "varchar",
+        "HISTORICAL_ADJUSTMENT_FACTOR": "float",
+    },
+    "DIVIDENDS": {
+        **dict.fromkeys(("ID", "TICKER"), "varchar"),
+        **dict.fromkeys(("EX_DIVIDEND_DATE", "DECLARATION_DATE", "RECORD_DATE"), "date"),
+        "PAY_DATE": "date",
+        **dict.fromkeys(("CASH_AMOUNT", "SPLIT_ADJUSTED_CASH_AMOUNT"), "float"),
+        **dict.fromkeys(("CURRENCY", "DISTRIBUTION_TYPE"), "varchar"),
+        "FREQUENCY": "number(38, 0)",
+        "HISTORICAL_ADJUSTMENT_FACTOR": "float",
+    },
+}
+
+
+@dataclass
+class Warehouse:
+    """A sandbox Snowflake with empty raw tables, and dbt connected to it."""
+
+    connection: SnowflakeConnection
+    dbt: subprocess.Popen[str]
+
+    def insert(self, table: str, rows: Sequence[Row]) -> None:
+        """Add rows to a raw table; columns that a row does not name are null."""
+        columns = RAW_TABLES[table] | AIRBYTE_COLUMNS
+        documents = [
+            {
+                "_AIRBYTE_RAW_ID": f"{table}-{number}",
+                "_AIRBYTE_EXTRACTED_AT": EXTRACTED_AT,
+                **row,
+            }
+            for number, row in enumerate(rows)
+        ]
+        values = ", ".join(f"cast(value:{name} as {kind})" for name, kind in columns.items())
+        self.connection.cursor().execute(
+            f"insert into RAW.{table} ({', '.join(columns)}) "
+            f"select {values} from table(flatten(input => parse_json(%s)))",
+            (json.dumps(documents),),
+        )
+
+    def rows(self, table: str, order: str = "session_date, symbol") -> list[tuple[Any, ...]]:
+        """The rows of a mart, in an order."""
+        cursor = self.connection.cursor()
+        cursor.execute(f"select * from MARTS.{table} order by {order}")
+        return [tuple(row) for row in cursor.fetchall()]
+
+    def run_dbt(self, *arguments: str, window: tuple[str, str] | None = None) -> dict[str, str]:
+        """Run dbt; the status of every node by name. Errors are results, not exceptions."""
+        variables = {"first_session": window[0], "last_session": window[1]} if window else {}
+        assert self.dbt.stdin is not None
+        assert self.dbt.stdout is not None
+        self.dbt.stdin.write(json.dumps([*arguments, "--vars", json.dumps(variables)]) + "\n")
+        self.dbt.stdin.flush()
+        for line in self.dbt.stdout:
+            if line.startswith("RESULT "):
+                return json.loads(line.removeprefix("RESULT "))
+        raise AssertionError(f"dbt ended with exit code {self.dbt.wait()} during {arguments}")
+
+
+@contextmanager
+def warehouse(folder: Path) -> Iterator[Warehouse]:
+    """Start a sandbox Snowflake and a dbt process with everything they write under `folder`."""
+    port = _free_port()
+    command = [sys.executable, "-m", "polygon_assets.sandbox.snowflake"]
+    command += ["--port", str(port), "--data", str(folder / "snowflake")]
+    server = subprocess.Popen(command, cwd=REPOSITORY)
+    dbt = None
+    try:
+        dbt = subprocess.Popen(
+            [sys.executable, str(Path(__file__).with_name("dbt_process.py"))],
+            cwd=PROJECT,
+            env=_dbt_environment(port, folder),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        _wait_until_healthy(port, server)
+        with _connect(port) as connection:
+            _create_raw_tables(connection)
+            yield Warehouse(connection, dbt)
+    finally:
+        for process in (dbt, server):
+            if process is not None:
+                process.terminate()
+                process.wait(10)
+
+
+def _dbt_environment(port: int, folder: Path) -> dict[str, str]:
+    inherited = {k: v for k, v in os.environ.items() if not k.startswith(("SNOWFLAKE_", "DBT_"))}
+    return inherited | {
+        "SNOWFLAKE_PORT": str(port),
+        "DBT_PROFILES_DIR": str(PROJECT),
+        "DBT_TARGET_PATH": str(folder / "target"),
+        "DBT_LOG_PATH": str(folder / "logs"),
+        "PYTHONWARNINGS": "ignore",
+    }
+
+
+def _connect(port: int) -> SnowflakeConnection:
+    return snowflake.connector.connect(
+        account="sandbox",
+        user="sandbox",
+        password="sandbox",
+        host="127.0.0.1",
+        port=port,
+        protocol="http",
+        database="POLYGON_LOCAL",
+        schema="RAW",
+    )
+
+
+def _create_raw_tables(connection: SnowflakeConnection) -> None:
+    cursor = connection.cursor()
+    cursor.execute("create schema if not exists POLYGON_LOCAL.RAW")
+    for table, columns in RAW_TABLES.items():
+        definitions = ", ".join(f"{n} {kind}" for n, kind in (columns | AIRBYTE_COLUMNS).items())
+        cursor.execute(f"create table RAW.{table} ({definitions})")
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def _wait_until_healthy(port: int, server: "subprocess.Popen[bytes]") -> None:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        assert server.poll() is None, f"the sandbox Snowflake ended with {server.returncode}"
+        try:
+            urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=5).close()
+        except (urllib.error.URLError, ConnectionError, TimeoutError):
+            time.sleep(0.1)
+        else:
+            return
+    raise AssertionError(f"the sandbox Snowflake on port {port} did not answer in 60 s")

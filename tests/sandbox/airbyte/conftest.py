@@ -1,0 +1,50 @@
+"""A Snowflake for the folder, and servers that end with their test."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from airbyte_server import Airbyte, end, start
+
+
+@pytest.fixture(scope="session")
+def snowflake_port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    """One Snowflake for all tests of this folder; each test has a database of its own."""
+    data = tmp_path_factory.mktemp("snowflake")
+    process, port = start("polygon_assets.sandbox.snowflake", ["--data", str(data)])
+    yield port
+    end(process)
+
+
+@pytest.fixture
+def make_airbyte(tmp_path: Path, snowflake_port: int) -> Iterator[Callable[..., Airbyte]]:
+    """Starts servers that end with the test."""
+    started: list[Airbyte] = []
+
+    def make(**settings: Any) -> Airbyte:
+        server = Airbyte(folder=tmp_path, snowflake_port=snowflake_port, **settings)
+        server.start()
+        started.append(server)
+        return server
+
+    yield make
+    for server in started:
+        end(server.process)
+
+
+@pytest.fixture(scope="session")
+def shared_airbyte(
+    tmp_path_factory: pytest.TempPathFactory, snowflake_port: int
+) -> Iterator[Airbyte]:
+    server = Airbyte(folder=tmp_path_factory.mktemp("airbyte"), snowflake_port=snowflake_port)
+    server.start()
+    yield server
+    end(server.process)
+
+
+@pytest.fixture
+def airbyte(shared_airbyte: Airbyte) -> Airbyte:
+    """A server with the scripted connector, its tables and states empty."""
+    shared_airbyte.empty()
+    return shared_airbyte

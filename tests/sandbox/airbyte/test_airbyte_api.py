@@ -1,0 +1,156 @@
+"""The two APIs, through dagster-airbyte's own client."""
+
+import time
+import urllib.error
+import urllib.request
+from typing import Any
+
+import dagster as dg
+import pytest
+from airbyte_messages import good, split, state
+from dagster_airbyte import AirbyteWorkspace
+
+pytestmark = pytest.mark.xdist_group("airbyte")
+
+
+def wait_for_state(airbyte: Any, job_id: int, wanted: str) -> dict[str, Any]:
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        job = airbyte.call("GET", f"/jobs/{job_id}")
+        if job["status"] == wanted:
+            return job
+        time.sleep(0.05)
+    raise AssertionError(f"job {job_id} is {job['status']}, not {wanted}")
+
+
+def raw_request(airbyte: Any, path: str, **headers: str) -> tuple[int, str]:
+    request = urllib.request.Request(f"http://127.0.0.1:{airbyte.port}{path}", headers=headers)
+    try:
+        with urllib.request.urlopen(request) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
+
+
+def test_dagster_airbyte_loads_the_workspace(airbyte: Any) -> None:
+    workspace = AirbyteWorkspace(
+        rest_api_base_url=f"http://127.0.0.1:{airbyte.port}/api/public/v1",
+        configuration_api_base_url=f"http://127.0.0.1:{airbyte.port}/api/v1",
+        workspace_id="00000000-0000-4000-8000-000000000001",
+        client_id="sandbox",
+        client_secret=airbyte.resource().client_secret,
+        max_items_per_page=1,
+    )
+    specs = {spec.key.to_user_string(): spec for spec in workspace.load_asset_specs()}
+    assert set(specs) == {
+        "daily_bars",
+        "tickers",
+        "exchanges",
+        "market_holidays",
+        "splits",
+        "dividends",
+    }
+    metadata = specs["daily_bars"].metadata
+    assert metadata["dagster/table_name"] == f"{airbyte.database}.RAW.daily_bars"
+    assert metadata["dagster-airbyte/connection_name"] == "polygon_bars"
+    columns = {column.name: column.type for column in metadata["dagster/column_schema"].columns}
+    assert set(columns) == {
+        "o",
+        "h",
+        "l",
+        "c",
+        "v",
+        "vw",
+        "t",
+        "n",
+        "otc",
+        "session_date",
+        "ticker",
+    }
+
+
+def test_a_wrong_secret_is_refused(airbyte: Any) -> None:
+    with pytest.raises(dg.Failure, match="applications/token"):
+        airbyte.resource(client_secret="guess").sync_window(
+            "polygon_bars", "2005-02-28", "2005-02-28"
+        )
+
+
+@pytest.mark.parametrize("token", ["", "Bearer x", "Bearer 9999999999.00", "Basic c2E6c2E="])
+def test_a_call_needs_a_token(airbyte: Any, token: str) -> None:
+    headers = {"Authorization": token} if token else {}
+    status, _ = raw_request(airbyte, "/api/public/v1/connections", **headers)
+    assert status == 401
+
+
+def test_what_is_not_supported_says_so(airbyte: Any) -> None:
+    headers = airbyte.resource().get_client().authorization_request_headers
+    status, text = raw_request(airbyte, "/api/public/v1/streams", **headers)
+    assert status == 404
+    assert "GET /api/public/v1/streams is not part of the sandbox's Airbyte" in text
+    status, text = raw_request(airbyte, "/api/public/v1/jobs?tagIds=1", **headers)
+    assert status == 400
+    assert "tagIds" in text
+
+
+def test_settings_are_merged_and_secrets_masked(airbyte: Any) -> None:
+    path = f"/sources/{airbyte.connection('polygon_bars')['sourceId']}"
+    mask = airbyte.call("GET", path)["configuration"]["api_key"]
+    assert set(mask) == {"*"}
+    changes = {"start_date": "2005-02-28", "end_date": "2005-03-01", "api_key": mask}
+    changed = airbyte.call("PATCH", path, {"configuration": changes})["configuration"]
+    assert changed["start_date"] == "2005-02-28"
+    assert changed["requests_per_minute"] == 6000
+    assert changed["api_key"] == mask
+    other = f"/sources/{airbyte.connection('polygon_reference')['sourceId']}"
+    assert "end_date" not in airbyte.call("GET", other)["configuration"]
+    assert airbyte.resource().client_secret not in str(airbyte.call("GET", "/connections"))
+
+
+def test_an_unknown_connection_is_named_with_those_that_exist(airbyte: Any) -> None:
+    with pytest.raises(dg.Failure, match=r"'nope'.*polygon_actions, polygon_bars"):
+        airbyte.resource().sync_window("nope", "2005-02-28", "2005-02-28")
+    with pytest.raises(ValueError, match="ends before it starts"):
+        airbyte.resource().sync_window("polygon_bars", "2005-03-01", "2005-02-28")
+
+
+def test_the_window_reaches_the_source(airbyte: Any) -> None:
+    airbyte.sync(good([]))
+    source = airbyte.call("GET", f"/sources/{airbyte.connection()['sourceId']}")
+    window = {key: source["configuration"][key] for key in ("start_date", "end_date")}
+    assert window == {"start_date": "2005-02-28", "end_date": "2005-02-28"}
+    assert source["configuration"]["lookback_days"] == 36500
+
+
+def test_one_job_at_a_time(airbyte: Any) -> None:
+    airbyte.script([], seconds=60)
+    job_id = airbyte.start_job()
+    with pytest.raises(dg.Failure, match="already running"):
+        airbyte.resource().sync_window("polygon_actions", "2005-02-28", "2005-02-28")
+    with pytest.raises(dg.Failure, match="Max retries"):
+        airbyte.start_job()
+    assert airbyte.call("DELETE", f"/jobs/{job_id}")["status"] == "cancelled"
+    airbyte.script(good([]))
+    wait_for_state(airbyte, airbyte.start_job(), "succeeded")
+
+
+def test_cancelling_keeps_nothing_of_what_was_not_committed(airbyte: Any) -> None:
+    airbyte.sync(good([split(1)], value=1))
+    path = airbyte.script([split(2), state("splits", 2, 1)], seconds=60)
+    job_id = airbyte.start_job()
+    pid = path.with_name(f"{path.name}.pid")
+    while not pid.exists():
+        time.sleep(0.05)
+    started = time.monotonic()
+    assert airbyte.call("DELETE", f"/jobs/{job_id}")["status"] == "cancelled"
+    assert time.monotonic() - started < 5
+    assert airbyte.query("select ID from {db}.RAW.SPLITS") == [("S1",)]
+    assert airbyte.states()["splits"] == {"at": 1}
+
+
+def test_a_sync_that_takes_too_long_is_cancelled(airbyte: Any) -> None:
+    airbyte.script([], seconds=60)
+    with pytest.raises(dg.Failure, match="Timeout"):
+        airbyte.resource(poll_timeout=1).sync_window("polygon_actions", "2005-02-28", "2005-02-28")
+    latest = airbyte.call("GET", "/jobs?limit=1")["data"]
+    assert [job["status"] for job in latest] == ["cancelled"]

@@ -1,0 +1,98 @@
+"""Slicing a frame gives what a JSON parser gives, whatever the vendor sends."""
+
+import json
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from polygon_stream.frames import FrameError, channel_and_symbol, slice_frame
+
+BAR = {
+    "ev": "A",
+    "sym": "AAPL",
+    "v": 120.5,
+    "av": 1000,
+    "op": 10.1,
+    "vw": 10.2,
+    "o": 10.0,
+    "c": 10.3,
+    "h": 10.4,
+    "l": 9.9,
+    "a": 10.15,
+    "z": 40,
+    "s": 1700000000000,
+    "e": 1700000001000,
+}
+
+nasty_text = st.one_of(
+    st.sampled_from(["},{", '},{"ev":"', '{"ev":"A"', "\n", '"', "\\", "}]", "[{", "é", "status"]),
+    st.text(max_size=8),
+)
+numbers = st.one_of(st.integers(), st.floats(allow_nan=False, allow_infinity=False))
+scalars = st.one_of(nasty_text, numbers, st.none())
+values = st.recursive(
+    scalars,
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3), st.dictionaries(nasty_text, inner, max_size=3)
+    ),
+    max_leaves=6,
+)
+bars = st.fixed_dictionaries(
+    {"ev": st.sampled_from(["A", "AM", "T", "}"]), "sym": nasty_text},
+    optional={"v": scalars, "x": values, "ev2": nasty_text},
+)
+separators = st.sampled_from([(",", ":"), (", ", ": "), (",\n", ":"), ("\n,", ":")])
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.lists(bars, max_size=6), separators, st.booleans())
+def test_slices_are_what_a_parser_finds(events, separator, ascii_only):
+    frame = json.dumps(events, separators=separator, ensure_ascii=ascii_only).encode()
+    sliced = slice_frame(frame)
+    assert [msgspec.json.decode(piece) for piece in sliced] == msgspec.json.decode(frame)
+
+
+@settings(max_examples=200, deadline=None)
+@given(bars, separators)
+def test_channel_and_symbol_are_what_a_parser_finds(event, separator):
+    raw = json.dumps(event, separators=separator).encode()
+    assert channel_and_symbol(raw) == (event["ev"], event["sym"].encode())
+
+
+def test_a_compact_frame_keeps_the_vendors_bytes():
+    one = json.dumps(BAR, separators=(",", ":")).encode()
+    two = one.replace(b"AAPL", b"BRK.B")
+    assert slice_frame(b"[" + one + b"," + two + b"]") == [one, two]
+
+
+def test_an_event_keyed_by_capital_t():
+    assert channel_and_symbol(b'{"ev":"LULD","T":"MSFT","h":1.0}') == ("LULD", b"MSFT")
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        b"",
+        b"not json",
+        b'{"ev":"A"}',
+        b'[{"ev":"A","sym":"AAPL"',
+        b'[{"ev":"A"},{"ev":"B"',
+        b"[1,2]",
+        b'["x"]',
+        b'[{"ev":"A","sym":"\xff"},]',
+    ],
+)
+def test_what_is_no_array_of_objects_is_refused(frame):
+    with pytest.raises(FrameError):
+        slice_frame(frame)
+
+
+@pytest.mark.parametrize("event", [b"{}", b'{"ev":1}', b"nothing", b'{"sym":"A"}', b'{"ev":"A'])
+def test_an_event_without_a_channel_is_refused(event):
+    with pytest.raises(FrameError):
+        channel_and_symbol(event)
+
+
+def test_an_empty_array_has_no_events():
+    assert slice_frame(b"[]") == []

@@ -1,0 +1,265 @@
+"""The sink against the sandbox's Kafka and ClickHouse: every bar once, whatever happens."""
+
+import json
+import random
+import time
+import uuid
+from datetime import UTC, date, datetime
+
+import clickhouse_connect
+import pytest
+from polygon_stream.settings import KafkaSettings, TopicSettings
+from polygon_stream.topics import ensure_topics
+from streaming_helpers import (
+    bar,
+    free_port,
+    health,
+    read_topic,
+    start_program,
+    stop_program,
+    wait_until,
+    write_records,
+)
+
+
+class Server:
+    """A sandbox server that can be killed and started again on the same port and data."""
+
+    def __init__(self, name: str, folder) -> None:
+        self.port = free_port()
+        self._command = ["-m", f"polygon_assets.sandbox.{name}"]
+        self._command += ["--port", str(self.port), "--data", str(folder / name)]
+        self._log = folder / f"{name}.log"
+        self.process = None
+
+    def start(self) -> "Server":
+        self.process = start_program(*self._command, environment={}, log=self._log)
+        return self
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+    def stop(self) -> None:
+        stop_program(self.process)
+
+
+@pytest.fixture(scope="module")
+def kafka_address(tmp_path_factory):
+    server = Server("kafka", tmp_path_factory.mktemp("kafka")).start()
+    yield f"127.0.0.1:{server.port}"
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def clickhouse(tmp_path_factory):
+    server = Server("clickhouse", tmp_path_factory.mktemp("clickhouse")).start()
+    wait_until(lambda: health(server.port), 30, "ClickHouse")
+    yield server
+    server.stop()
+
+
+class Platform:
+    """Topics and a database of their own for one test, and the sinks that run on them."""
+
+    def __init__(self, kafka_address: str, clickhouse: Server, folder) -> None:
+        self.name = f"t{uuid.uuid4().hex[:8]}"
+        self.kafka_address = kafka_address
+        self.clickhouse = clickhouse
+        self.log = folder / "sink.log"
+        self.topics = TopicSettings(prefix=f"{self.name}.")
+        kafka = KafkaSettings(bootstrap_servers=kafka_address)
+        wait_until(lambda: self._reachable(kafka), 20, "Kafka")
+        self.programs: list = []
+
+    def _reachable(self, kafka: KafkaSettings) -> bool:
+        ensure_topics(kafka, [self.topics.agg_1s, self.topics.dead_letter], 4)
+        return True
+
+    def client(self):
+        return clickhouse_connect.get_client(
+            host="127.0.0.1", port=self.clickhouse.port, autogenerate_session_id=False
+        )
+
+    def write(self, events: list[dict | bytes]) -> None:
+        values = [
+            (e["sym"], json.dumps(e).encode()) if isinstance(e, dict) else ("?", e) for e in events
+        ]
+        write_records(self.kafka_address, self.topics.agg_1s, values)
+
+    def start_sink(self, script: tuple[str, ...] = ("-m", "polygon_stream.sink"), **environment):
+        program = start_program(
+            *script,
+            environment={
+                "KAFKA_BOOTSTRAP_SERVERS": self.kafka_address,
+                "KAFKA_TOPIC_PREFIX": self.topics.prefix,
+                "KAFKA_CONSUMER_GROUP": self.name,
+                "CLICKHOUSE_URL": f"http://127.0.0.1:{self.clickhouse.port}",
+                "CLICKHOUSE_DATABASE": self.name,
+                "SINK_FLUSH_MS": "100",
+                "SINK_SESSION_TIMEOUT_MS": "6000",
+                **environment,
+            },
+            log=self.log,
+        )
+        self.programs.append(program)
+        return program
+
+    def rows(self, table: str = "bars_1s", what: str = "count()", final: bool = False) -> list:
+        """The result; [(0,)] while the table does not exist or nobody answers."""
+        suffix = " FINAL" if final else ""
+        try:
+            return (
+                self.client().query(f"SELECT {what} FROM {self.name}.{table}{suffix}").result_rows
+            )
+        except clickhouse_connect.driver.exceptions.ClickHouseError:
+            return [(0,)]
+
+    def distinct(self) -> int:
+        """How many different messages are in the table."""
+        return self.rows(what="uniqExact(kafka_partition, kafka_offset)")[0][0]
+
+    def wait_for_rows(self, count: int, seconds: float = 20) -> None:
+        wait_until(lambda: self.rows() == [(count,)], seconds, f"{count} rows, not {self.rows()}")
+
+    def stop(self) -> None:
+        for program in self.programs:
+            if program.poll() is None:
+                program.kill()
+                program.wait()
+
+
+@pytest.fixture
+def platform(kafka_address, clickhouse, tmp_path):
+    platform = Platform(kafka_address, clickhouse, tmp_path)
+    yield platform
+    platform.stop()
+
+
+def test_the_columns_of_a_bar(platform):
+    start = int(datetime(2026, 3, 9, 0, 30, tzinfo=UTC).timestamp() * 1000)
+    before = datetime.now(UTC)
+    event = bar("BRK.A", 0, start) | {"v": 12.5, "av": 100.25, "z": 5, "otc": True, "dv": "12.5"}
+    platform.write([event, bar("THIN", 0, start) | {"z": 0, "op": None}])
+    platform.start_sink()
+    platform.wait_for_rows(2)
+    columns = (
+        "symbol, session_date, bar_start, open, high, low, close, volume, vwap, trade_count, "
+        "accumulated_volume, day_open, day_vwap, kafka_offset, received_at"
+    )
+    rows = {row[0]: row[1:] for row in platform.rows(what=columns)}
+    when = datetime(2026, 3, 9, 0, 30)
+    bar_values = (10.0, 11.0, 9.5, 10.5, 12.5, 10.2, 2, 100.25, 10.0, 10.1)
+    # 00:30 UTC is the evening before in New York, one day after its clocks changed.
+    assert rows["BRK.A"][:-2] == (date(2026, 3, 8), when, *bar_values)
+    assert before.timestamp() - 1 <= rows["BRK.A"][-1].replace(tzinfo=UTC).timestamp()
+    assert rows["THIN"][8] == 0
+    assert rows["THIN"][10] == 0
+
+
+def test_a_replaced_bar_counts_once_with_its_last_version(platform):
+    final = {"what": "count(), sum(volume)", "final": True}
+    platform.start_sink()
+    platform.write([bar("AAPL", n, volume=v) for n, v in [(1, 50), (1, 100), (2, 1), (3, 7)]])
+    wait_until(lambda: platform.rows(**final) == [(3, 108.0)])
+    platform.write([bar("AAPL", 1, volume=140)])
+    wait_until(lambda: platform.rows(**final) == [(3, 148.0)])
+
+
+def test_the_latency_of_each_event_comes_from_a_join(platform):
+    platform.start_sink()
+    platform.write([bar(f"S{n % 7}", n) for n in range(500)])
+    platform.wait_for_rows(500)
+    join = f"""SELECT count(), min(l), max(l) FROM (
+        SELECT dateDiff('millisecond', t.received_at, b.queryable_at) AS l
+        FROM {platform.name}.bars_1s AS t
+        ASOF JOIN {platform.name}.sink_batches AS b
+        ON t.kafka_partition = b.kafka_partition AND t.kafka_offset <= b.last_offset)"""
+    query = platform.client().query
+    count, least, most = wait_until(
+        lambda: next((row for row in query(join).result_rows if row[0] == 500), None)
+    )
+    assert count == 500
+    assert 0 <= least <= most < 20_000
+
+
+def test_bad_messages_become_dead_letters_and_the_rest_is_written(platform):
+    bad = {
+        b"no json": "malformed",
+        b'{"ev":"A","sym":"AAPL"}': "missing required field",
+        json.dumps(bar("AAPL", 1) | {"o": -1}).encode(): "> 0",
+        json.dumps(bar("AAPL", 1) | {"s": "soon"}).encode(): "Expected `int`",
+        json.dumps(bar("", 1)).encode(): "length",
+        b'{"sym":"\xff"}': "utf-8",
+    }
+    platform.write([bar("AAPL", 1), *bad, bar("AAPL", 2)])
+    platform.start_sink()
+    platform.wait_for_rows(2)
+    letters = wait_until(
+        lambda: (
+            (letters := read_topic(platform.kafka_address, platform.topics.dead_letter))
+            and len(letters) == len(bad)
+            and letters
+        )
+    )
+    for letter in letters:
+        headers = {name: value.decode() for name, value in letter.headers()}
+        assert bad[letter.value()] in headers["reason"]
+        assert headers["topic"] == platform.topics.agg_1s
+        assert headers["source"] == "sink"
+        assert int(headers["offset"]) >= 0
+
+
+def test_what_only_clickhouse_cannot_parse_is_written_all_the_same(platform):
+    twice = json.dumps(bar("AAPL", 1)).replace('"ev"', '"o": 3.0, "ev"', 1).encode()
+    spaced = b" " + json.dumps(bar("AAPL", 2)).encode()
+    platform.write([twice, spaced, bar("AAPL", 3)])
+    platform.start_sink()
+    platform.wait_for_rows(3)
+    assert read_topic(platform.kafka_address, platform.topics.dead_letter) == []
+
+
+def crash_until_written(platform: Platform, count: int, crash_probability: str) -> int:
+    """Start crashing sinks until all rows are there.
+
+    Returns:
+        How many crashed.
+    """
+    crashes = 0
+    deadline = time.time() + 60
+    while platform.distinct() < count and time.time() < deadline:
+        sink = platform.start_sink(
+            ("tests/streaming/crashing_sink.py",),
+            TEST_CRASH_PROBABILITY=crash_probability,
+            KAFKA_GROUP_INSTANCE_ID="the-only-one",
+            SINK_FLUSH_ROWS="150",
+            SINK_FLUSH_MS="20",
+        )
+        while sink.poll() is None and platform.distinct() < count and time.time() < deadline:
+            time.sleep(0.1)
+        if sink.poll() is None:
+            sink.kill()
+            sink.wait()
+        else:
+            assert sink.returncode == 9, platform.log.read_text()
+            crashes += 1
+    return crashes
+
+
+def test_crashes_after_every_step_lose_and_double_nothing(platform):
+    chance = random.Random(1)
+    total = 0
+    crashes = 0
+    for _ in range(3):
+        platform.write([bar(f"S{chance.randrange(40)}", total + n) for n in range(1_000)])
+        total += 1_000
+        crashes += crash_until_written(platform, total, "0.2")
+    steady = platform.start_sink(KAFKA_GROUP_INSTANCE_ID="the-only-one")
+    time.sleep(1.5)
+    assert stop_program(steady) == 0
+    lines = platform.log.read_text().splitlines()
+    steps = {line.split()[1] for line in lines if line.startswith("CRASH")}
+    assert platform.rows() == [(total,)]
+    assert platform.distinct() == total
+    assert crashes >= 3
+    assert steps & {"plan", "insert"}
