@@ -13,10 +13,7 @@ from polygon_assets.defs.rollups.assets import ROLLUPS
 from polygon_assets.defs.rollups.rebuild import create_tables
 from polygon_assets.env import Names, deployment_names
 from polygon_assets.preflight import require_services
-from polygon_assets.resources.clickhouse import clickhouse
-from polygon_assets.resources.ecs import stream_services
-from polygon_assets.resources.kafka import kafka
-from polygon_assets.resources.snowflake import warehouse
+from polygon_assets.resources.assemble import platform
 from polygon_assets.stream_tasks import task_variables
 
 Progress = Callable[[str], None]
@@ -33,16 +30,16 @@ def bootstrap(names: Names, progress: Progress = lambda _: None) -> None:
         ServiceUnreachableError: A service does not answer at its address.
     """
     require_services()
-    warehouse(names).create_schemas()
+    systems = platform(names)
+    systems.snowflake.create_schemas()
     progress("snowflake")
-    store = clickhouse(names)
-    with store.client() as client:
+    with systems.clickhouse.client() as client:
         create_tick_tables(client, names.clickhouse_ticks)
-    create_tables(store, ROLLUPS)
+    create_tables(systems.clickhouse, ROLLUPS)
     progress("clickhouse")
-    kafka(names).create_topics()
+    systems.kafka.create_topics()
     progress("kafka")
-    stream_services(names).deploy(task_variables(names))
+    systems.stream_services.deploy(task_variables(names))
     progress("ecs")
 
 

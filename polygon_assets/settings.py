@@ -94,6 +94,50 @@ class EcsSettings(BaseSettings):
     aws_secret_access_key: SecretStr = Field(default=SecretStr(""), description="Secret of the key")
 
 
+class StreamTaskSettings(BaseSettings):
+    """The ECS tasks of the stream: image, network, roles, secrets."""
+
+    model_config = SettingsConfigDict(env_prefix="STREAM_", extra="ignore")
+
+    image: str = Field(
+        default="polygon-stream",
+        description="Image of the producer and the sink",
+        examples=["123456789012.dkr.ecr.us-east-1.amazonaws.com/polygon-stream@sha256:..."],
+    )
+    subnets: str = Field(
+        default="subnet-sandbox",
+        description="Subnets of the tasks, comma separated",
+        examples=["subnet-0a1b,subnet-2c3d"],
+    )
+    security_groups: str = Field(
+        default="",
+        description="Security groups of the tasks, comma separated",
+        examples=["sg-0a1b2c"],
+    )
+    execution_role_arn: str = Field(
+        default="arn:aws:iam::000000000000:role/sandbox",
+        description="Role that pulls the image and reads the secrets",
+        examples=["arn:aws:iam::123456789012:role/polygon-execution"],
+    )
+    task_role_arn: str = Field(
+        default="arn:aws:iam::000000000000:role/sandbox",
+        description="Role of the programs",
+        examples=["arn:aws:iam::123456789012:role/polygon-stream"],
+    )
+    log_group: str = Field(default="/polygon/stream", description="CloudWatch log group")
+    secrets_prefix: str = Field(
+        default="arn:aws:ssm:us-east-1:000000000000:parameter/sandbox",
+        description="In front of each secret's name in the SSM parameter store",
+        examples=["arn:aws:ssm:us-east-1:123456789012:parameter/polygon"],
+    )
+    producer_health_port: int = Field(
+        default=18106, description="Port of the producer's /healthz", examples=["8080"]
+    )
+    sink_health_port: int = Field(
+        default=18107, description="Port of the sink's /healthz", examples=["8080"]
+    )
+
+
 ALL_SETTINGS: tuple[type[BaseSettings], ...] = (
     PolygonSettings,
     KafkaSettings,
@@ -101,6 +145,7 @@ ALL_SETTINGS: tuple[type[BaseSettings], ...] = (
     SnowflakeSettings,
     AirbyteSettings,
     EcsSettings,
+    StreamTaskSettings,
 )
 
 

@@ -1,7 +1,40 @@
-"""What the task definitions in ``streaming/ecs`` leave open."""
+"""What the task definitions in ``streaming/ecs`` leave open: one set of values per service."""
+
+from polygon_stream.settings import ClickHouseSettings, KafkaSettings, PolygonSettings
 
 from polygon_assets.env import Names
+from polygon_assets.settings import EcsSettings, StreamTaskSettings
+
+CHANNELS = "A.*"
+"""Second bars of every symbol."""
 
 
-def task_variables(names: Names) -> dict[str, str]:
-    return {}
+def task_variables(names: Names) -> dict[str, dict[str, str]]:
+    """Service -> the values of its task definition's placeholders."""
+    tasks = StreamTaskSettings()
+    kafka = KafkaSettings()
+    common = {
+        "image": tasks.image,
+        "execution_role_arn": tasks.execution_role_arn,
+        "task_role_arn": tasks.task_role_arn,
+        "region": EcsSettings().aws_region,
+        "log_group": tasks.log_group,
+        "secrets_prefix": tasks.secrets_prefix,
+        "kafka_bootstrap_servers": kafka.bootstrap_servers,
+        "kafka_security_protocol": kafka.security_protocol,
+        "topic_prefix": names.topic_prefix,
+    }
+    producer = {
+        "family": f"{names.ecs_cluster}-producer",
+        "health_port": str(tasks.producer_health_port),
+        "ws_url": PolygonSettings().ws_url,
+        "channels": CHANNELS,
+    }
+    sink = {
+        "family": f"{names.ecs_cluster}-sink",
+        "health_port": str(tasks.sink_health_port),
+        "consumer_group": names.consumer_group,
+        "clickhouse_url": ClickHouseSettings().url,
+        "clickhouse_database": names.clickhouse_ticks,
+    }
+    return {"producer": common | producer, "sink": common | sink}

@@ -2,11 +2,13 @@
 
 import threading
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import dagster as dg
 
+from polygon_assets.defs.platform.freshness import NAME as FRESHNESS
 from polygon_assets.partitions import (
     PARTITION_TAG,
     RANGE_END_TAG,
@@ -16,6 +18,9 @@ from polygon_assets.partitions import (
 
 LOOK_SECONDS = 0.3
 DONE = {dg.DagsterEventType.ASSET_MATERIALIZATION, dg.DagsterEventType.ASSET_CHECK_EVALUATION}
+
+QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+"""The terminal belongs to the progress bars; the instance keeps every event."""
 
 Progress = Callable[[int], None]
 
@@ -63,56 +68,36 @@ class Runner:
         self.instance = instance
 
     def assets(
-        self, keys: Sequence[dg.AssetKey], window: SessionWindow | None, progress: Progress
+        self, keys: Sequence[dg.AssetKey], window: SessionWindow, progress: Progress
     ) -> RunOutcome:
-        """Materialize assets with their checks, for one session, a range, or unpartitioned."""
-        job = self.definitions.resolve_implicit_global_asset_job_def()
-        return self._follow(
-            lambda run_id: job.execute_in_process(
-                asset_selection=list(keys),
-                tags=_tags(window),
-                instance=self.instance,
-                raise_on_error=False,
-                run_id=run_id,
-            ),
-            progress,
-        )
+        """Materialize assets with their checks, for one session or a range.
 
-    def job(
-        self,
-        name: str,
-        progress: Progress,
-        *,
-        window: SessionWindow | None = None,
-        run_config: dict[str, object] | None = None,
-    ) -> RunOutcome:
-        """Run a job by its name."""
-        job = self.definitions.resolve_job_def(name)
-        return self._follow(
-            lambda run_id: job.execute_in_process(
-                run_config=run_config,
-                tags=_tags(window),
-                instance=self.instance,
-                raise_on_error=False,
-                run_id=run_id,
-            ),
-            progress,
-        )
+        Whether the session that is due is present is not asked here: it is a question about the
+        calendar, not about the rows of the run.
+        """
+        known = self.definitions.resolve_asset_graph().asset_check_keys
+        calendar = [key for key in known if key.name == FRESHNESS and key.asset_key in keys]
+        selection = dg.AssetSelection.assets(*keys) - dg.AssetSelection.checks(*calendar)
+        return self._select(selection, _tags(window), progress)
 
     def checks(self, keys: Sequence[dg.AssetCheckKey], progress: Progress) -> RunOutcome:
         """Run checks without their assets."""
         if not keys:
             return RunOutcome(success=True)
-        name = "chosen_checks"
-        chosen = dg.define_asset_job(name, selection=dg.AssetSelection.checks(*keys))
-        merged = dg.Definitions.merge(self.definitions, dg.Definitions(jobs=[chosen]))
-        job = merged.resolve_job_def(name)
-        return self._follow(
-            lambda run_id: job.execute_in_process(
-                instance=self.instance, raise_on_error=False, run_id=run_id
-            ),
-            progress,
-        )
+        return self._select(dg.AssetSelection.checks(*keys), {}, progress)
+
+    def job(self, name: str, run_config: Mapping[str, Any]) -> RunOutcome:
+        """Run a job by its name."""
+        job = self.definitions.resolve_job_def(name)
+        return self._follow(job, {}, run_config, lambda _: None)
+
+    def _select(
+        self, selection: dg.AssetSelection, tags: Mapping[str, str], progress: Progress
+    ) -> RunOutcome:
+        name = "selection"
+        chosen = dg.Definitions(jobs=[dg.define_asset_job(name, selection=selection)])
+        job = dg.Definitions.merge(self.definitions, chosen).resolve_job_def(name)
+        return self._follow(job, tags, {}, progress)
 
     def clear_interrupted_runs(self) -> int:
         """Close the runs of a process that was killed, and give back what they held.
@@ -136,7 +121,11 @@ class Runner:
         return len(open_runs)
 
     def _follow(
-        self, execute: Callable[[str], dg.ExecuteInProcessResult], progress: Progress
+        self,
+        job: dg.JobDefinition,
+        tags: Mapping[str, str],
+        run_config: Mapping[str, Any],
+        progress: Progress,
     ) -> RunOutcome:
         run_id = str(uuid.uuid4())
         results: list[dg.ExecuteInProcessResult] = []
@@ -144,7 +133,14 @@ class Runner:
 
         def work() -> None:
             try:
-                results.append(execute(run_id))
+                result = job.execute_in_process(
+                    run_config={**run_config, **QUIET},
+                    tags=dict(tags),
+                    instance=self.instance,
+                    raise_on_error=False,
+                    run_id=run_id,
+                )
+                results.append(result)
             except BaseException as error:  # noqa: BLE001  handed to the caller's thread
                 problems.append(error)
 
@@ -164,9 +160,7 @@ class Runner:
         return len(self.instance.get_records_for_run(run_id, of_type=DONE).records)
 
 
-def _tags(window: SessionWindow | None) -> dict[str, str]:
-    if window is None:
-        return {}
+def _tags(window: SessionWindow) -> dict[str, str]:
     if window.first == window.last:
         return {PARTITION_TAG: str(window.first)}
     return {RANGE_START_TAG: str(window.first), RANGE_END_TAG: str(window.last)}

@@ -15,9 +15,9 @@ from polygon_assets.cli.tables import TableFacts, table_facts
 from polygon_assets.definitions import defs
 from polygon_assets.defs.platform.freshness import NAME as SESSION_FRESHNESS
 from polygon_assets.defs.ticks.sensors import kafka_lag, market_hours, stream_complete
-from polygon_assets.env import Names, deployment_names
+from polygon_assets.env import deployment_names
 from polygon_assets.partitions import SessionWindow
-from polygon_assets.resources.assemble import resources
+from polygon_assets.resources.assemble import Platform, platform, resources
 from polygon_assets.sandbox.layout import SandboxLayout
 from polygon_assets.sandbox.market import SimulatedMarket
 from polygon_assets.sessions import session
@@ -37,7 +37,7 @@ class Report:
 
     options: Options
     layout: SandboxLayout
-    names: Names
+    systems: Platform
     tables: list[TableFacts] = field(default_factory=list[TableFacts])
     stream: StreamFacts | None = None
     checks: dict[tuple[str, str], CheckOutcome] = field(
@@ -62,7 +62,8 @@ class Demo:
 
     def __init__(self, layout: SandboxLayout, options: Options, board: Board) -> None:
         self.names = deployment_names()
-        self.report = Report(options, layout, self.names)
+        self.systems = platform(self.names)
+        self.report = Report(options, layout, self.systems)
         self.options = options
         self.board = board
         self.market = SimulatedMarket(layout)
@@ -121,7 +122,7 @@ class Demo:
             self._tick(market_hours, "stream")
             self._tick(stream_complete, "stream")
             replay = self.market.replay()
-            self.report.stream = stream_facts(self.resources["clickhouse"], self.streamed, replay)
+            self.report.stream = stream_facts(self.systems.clickhouse, self.streamed, replay)
             stage.finish(f"{replay.events_sent:,} second bars of {self.streamed}")
 
     def _rollups(self) -> None:
@@ -165,11 +166,8 @@ class Demo:
             self.instance.report_runless_asset_event(event)
         for request in requests or []:
             if isinstance(request, dg.RunRequest):
-                outcome = self.runner.job(
-                    request.job_name or str(sensor.job_name),
-                    lambda _: None,
-                    run_config=dict(request.run_config),
-                )
+                name = request.job_name or str(sensor.job_name)
+                outcome = self.runner.job(name, request.run_config)
                 self._require(stage, outcome)
 
     def _wait_for_subscriber(self) -> None:
@@ -185,7 +183,7 @@ class Demo:
     def _drain(self, stage: Stage) -> None:
         stage.update(self.market.replay().events_sent, note="the sink catches up")
         deadline = time.monotonic() + DRAIN_SECONDS
-        while (lag := sum(self.resources["kafka"].lag().values())) > 0:
+        while (lag := sum(self.systems.kafka.lag().values())) > 0:
             if time.monotonic() > deadline:
                 raise StageFailedError(
                     f"stream: the sink is still {lag} messages behind after "

@@ -7,8 +7,6 @@ from polygon_assets.cli.board import console
 from polygon_assets.cli.candles import Candle, render
 from polygon_assets.cli.stages import Report
 from polygon_assets.defs.reconcile.bands import HIGH_LOW_BAND, OPEN_CLOSE_BAND, VOLUME_SHARE
-from polygon_assets.resources.clickhouse import clickhouse
-from polygon_assets.resources.snowflake import warehouse
 
 CHART_SYMBOL = "AAPL"
 
@@ -78,7 +76,7 @@ def _reconciliation(report: Report) -> Table:
     table = Table(title="Stream against official bars", title_justify="left", header_style="bold")
     for column in ("what", "band", "smallest", "mean", "largest"):
         table.add_column(column, justify="left" if column == "what" else "right")
-    house = warehouse(report.names)
+    house = report.systems.snowflake
     bands = {
         "OPEN_DIFFERENCE": f"± {OPEN_CLOSE_BAND:.1%}",
         "HIGH_DIFFERENCE": f"± {HIGH_LOW_BAND:.1%}",
@@ -100,7 +98,7 @@ def _reconciliation(report: Report) -> Table:
 def candle_chart(report: Report) -> Panel | None:
     """Five-minute candles of one symbol of the streamed session."""
     day = report.options.sessions[-1]
-    store = clickhouse(report.names)
+    store = report.systems.clickhouse
     symbols = store.query(
         "SELECT DISTINCT symbol FROM {rollups}.bars_5m WHERE session_date = {session:Date} "
         "ORDER BY symbol != {wanted:String}, symbol LIMIT 1",

@@ -4,8 +4,9 @@ import hashlib
 from dataclasses import dataclass
 
 from polygon_assets.env import Names
-from polygon_assets.resources.clickhouse import clickhouse
-from polygon_assets.resources.snowflake import SCHEMAS, warehouse
+from polygon_assets.resources.assemble import platform
+from polygon_assets.resources.clickhouse import ClickHouse
+from polygon_assets.resources.snowflake import SCHEMAS, Warehouse
 
 VOLATILE = ("_AIRBYTE_", "KAFKA_", "RECEIVED_AT", "LOADED_AT", "UPDATED_AT")
 """Columns that tell when or how a row arrived, not what it says."""
@@ -32,16 +33,16 @@ class TableFacts:
 
 def table_facts(names: Names) -> list[TableFacts]:
     """Every table of a deployment, by system and name."""
-    return [*_snowflake_tables(names), *_clickhouse_tables(names)]
+    systems = platform(names)
+    return [*_snowflake_tables(systems.snowflake), *_clickhouse_tables(systems.clickhouse)]
 
 
-def _snowflake_tables(names: Names) -> list[TableFacts]:
-    house = warehouse(names)
+def _snowflake_tables(house: Warehouse) -> list[TableFacts]:
     columns: dict[tuple[str, str], list[str]] = {}
     listed = house.query(
         "SELECT c.table_schema, c.table_name, c.column_name "
-        f"FROM {names.snowflake_database}.INFORMATION_SCHEMA.COLUMNS AS c "
-        f"JOIN {names.snowflake_database}.INFORMATION_SCHEMA.TABLES AS t "
+        f"FROM {house.database}.INFORMATION_SCHEMA.COLUMNS AS c "
+        f"JOIN {house.database}.INFORMATION_SCHEMA.TABLES AS t "
         "ON c.table_schema = t.table_schema AND c.table_name = t.table_name "
         "WHERE t.table_type = 'BASE TABLE' "
         "ORDER BY c.table_schema, c.table_name, c.ordinal_position"
@@ -52,14 +53,13 @@ def _snowflake_tables(names: Names) -> list[TableFacts]:
     found: list[TableFacts] = []
     for (schema, table), chosen in columns.items():
         quoted = ", ".join(f'"{column}"' for column in chosen)
-        rows = house.query(f'SELECT {quoted} FROM {names.snowflake_database}."{schema}"."{table}"')
+        rows = house.query(f'SELECT {quoted} FROM {house.database}."{schema}"."{table}"')
         name = f"{schema}.{table}".lower()
         found.append(TableFacts("snowflake", name, len(rows), checksum(rows)))
     return found
 
 
-def _clickhouse_tables(names: Names) -> list[TableFacts]:
-    store = clickhouse(names)
+def _clickhouse_tables(store: ClickHouse) -> list[TableFacts]:
     listed = store.query(
         "SELECT c.database, c.table, groupArray(c.name), any(t.engine) "
         "FROM system.columns AS c "
@@ -67,7 +67,7 @@ def _clickhouse_tables(names: Names) -> list[TableFacts]:
         "WHERE c.database IN ({ticks_name:String}, {rollups_name:String}) "
         "AND c.default_kind != 'EPHEMERAL' AND t.engine LIKE '%MergeTree' "
         "GROUP BY c.database, c.table ORDER BY c.database DESC, c.table",
-        {"ticks_name": names.clickhouse_ticks, "rollups_name": names.clickhouse_rollups},
+        {"ticks_name": store.ticks, "rollups_name": store.rollups},
     )
     found: list[TableFacts] = []
     for database, table, columns, engine in listed:

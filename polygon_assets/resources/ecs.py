@@ -11,7 +11,7 @@ from dagster_aws.utils import ResourceWithBoto3Configuration, construct_boto_cli
 from pydantic import Field
 
 from polygon_assets.env import PROJECT_ROOT, Names
-from polygon_assets.settings import EcsSettings, from_env
+from polygon_assets.settings import EcsSettings, StreamTaskSettings, from_env
 
 if TYPE_CHECKING:
     from botocore.client import BaseClient
@@ -28,6 +28,8 @@ class StreamServices(ResourceWithBoto3Configuration):
     """The ECS services ``producer`` and ``sink`` in the cluster of one deployment."""
 
     cluster: str = Field(description="Name of the ECS cluster")
+    subnets: str = Field(description="Subnets of the tasks, comma separated")
+    security_groups: str = Field(description="Security groups of the tasks, comma separated")
 
     def client(self) -> "BaseClient":
         """boto3's ECS client."""
@@ -56,17 +58,17 @@ class StreamServices(ResourceWithBoto3Configuration):
         """Replace the tasks of a service."""
         self._call("update_service", service=service, forceNewDeployment=True)
 
-    def deploy(self, variables: Mapping[str, str]) -> None:
+    def deploy(self, variables: Mapping[str, Mapping[str, str]]) -> None:
         """Create the cluster, register the task definitions and create or update the services.
 
         Args:
-            variables: Values of the placeholders in ``streaming/ecs/*.json``.
+            variables: Service -> values of the placeholders in ``streaming/ecs/<service>.json``.
         """
         self.client().create_cluster(clusterName=self.cluster)  # pyright: ignore[reportAttributeAccessIssue]
         known = self._describe()
         for name in SERVICES:
             text = (TASK_DEFINITIONS / f"{name}.json").read_text()
-            definition = json.loads(Template(text).substitute(variables))
+            definition = json.loads(Template(text).substitute(variables[name]))
             registered = self.client().register_task_definition(**definition)  # pyright: ignore[reportAttributeAccessIssue]
             arn = registered["taskDefinition"]["taskDefinitionArn"]
             if name in known:
@@ -77,8 +79,14 @@ class StreamServices(ResourceWithBoto3Configuration):
                     serviceName=name,
                     taskDefinition=arn,
                     desiredCount=0,
+                    launchType="FARGATE",
+                    networkConfiguration={"awsvpcConfiguration": self._network()},
                     deploymentConfiguration=NEVER_TWO,
                 )
+
+    def _network(self) -> dict[str, Any]:
+        groups = [group for group in self.security_groups.split(",") if group]
+        return {"subnets": self.subnets.split(","), "securityGroups": groups}
 
     def _describe(self) -> dict[str, dict[str, Any]]:
         answer = self._call("describe_services", services=list(SERVICES))
@@ -94,11 +102,13 @@ class StreamServices(ResourceWithBoto3Configuration):
 
 def stream_services(names: Names) -> StreamServices:
     """The stream's services of one deployment, at the address in the environment."""
-    settings = EcsSettings()
+    settings, tasks = EcsSettings(), StreamTaskSettings()
     # An AWS endpoint without keys in the environment leaves them to boto3: a task role, a profile.
     key = "" if os.environ.get("ECS_ENDPOINT_URL") else "sandbox"
     return StreamServices(
         cluster=names.ecs_cluster,
+        subnets=tasks.subnets,
+        security_groups=tasks.security_groups,
         region_name=settings.aws_region,
         endpoint_url=settings.ecs_endpoint_url,
         aws_access_key_id=from_env("AWS_ACCESS_KEY_ID", key) or None,

@@ -33,8 +33,10 @@ class Warehouse(SnowflakeResource):
             assert isinstance(connection, SnowflakeConnection)
             try:
                 yield connection.cursor()
-            finally:
+            except BaseException:
+                # Left by an exception, dagster-snowflake's context leaves the session open.
                 connection.close()
+                raise
 
     def create_schemas(self) -> None:
         """Create the database and its schemas where they are missing."""

@@ -99,8 +99,8 @@ class SandboxLayout:
             "AWS_REGION": "us-east-1",
             "AWS_ACCESS_KEY_ID": "sandbox",
             "AWS_SECRET_ACCESS_KEY": "sandbox",
-            "PRODUCER_HEALTH_PORT": str(self.port("producer")),
-            "SINK_HEALTH_PORT": str(self.port("sink")),
+            "STREAM_PRODUCER_HEALTH_PORT": str(self.port("producer")),
+            "STREAM_SINK_HEALTH_PORT": str(self.port("sink")),
             "DAGSTER_HOME": str(self.data(UI)),
         }
 

@@ -17,7 +17,7 @@ def sandbox_processes(root: Path) -> list[psutil.Process]:
     return [
         process
         for process in psutil.process_iter()
-        if process.pid != os.getpid() and _marker(process) == str(root)
+        if process.pid != os.getpid() and _marker(process) == str(root) and not _is_helper(process)
     ]
 
 
@@ -29,6 +29,11 @@ def end_all(processes: Sequence[psutil.Process]) -> None:
     for process in alive:
         _ignore_gone(process.kill)
     psutil.wait_procs(alive, timeout=KILL_SECONDS)
+
+
+def _is_helper(process: psutil.Process) -> bool:
+    """Python's own bookkeeper of a process, which ends with it."""
+    return any("multiprocessing.resource_tracker" in part for part in process.cmdline())
 
 
 def _marker(process: psutil.Process) -> str | None:

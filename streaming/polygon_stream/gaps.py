@@ -5,7 +5,10 @@ The vendor's protocol has no replay. What was sent while nobody listened must be
 
 import json
 import logging
-from datetime import UTC, datetime
+import time
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from zoneinfo import ZoneInfo
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
@@ -14,8 +17,20 @@ from polygon_stream.settings import KafkaSettings, TopicSettings
 
 log = logging.getLogger(__name__)
 
-EARLIER_RUN_SECONDS = 12 * 3600.0
-"""A pause between two runs counts as a gap up to this length; a longer one is a closed market."""
+LATE_SECONDS = 20 * 60.0
+"""Bars are sent again up to fifteen minutes late: an event this much older is still the same day's
+stream, an older one belongs to another run of it."""
+
+_NEW_YORK = ZoneInfo("America/New_York")
+
+
+@dataclass
+class _Gap:
+    began: float
+    reason: str
+    last_event: float | None
+    needs_event: bool
+    ended: float | None = None
 
 
 class GapLog:
@@ -23,52 +38,78 @@ class GapLog:
 
     A record is JSON: ``disconnected_at``, ``reconnected_at`` (wall clock), ``last_event_at`` (the
     vendor's time of the last event before, or null), all ISO 8601 in UTC, and ``reason``.
+
+    Silence and the time between two runs may be a closed market: such a gap is written with the
+    next event, and only if that is of the same New York day.
     """
 
     def __init__(self, topics: TopicSettings, publisher: Publisher) -> None:
         """Write to the gaps topic through the publisher."""
         self._topic = topics.gaps
         self._publisher = publisher
-        self._open: tuple[float, str, float | None] | None = None
+        self._gap: _Gap | None = None
 
-    def open(self, at: float, reason: str, last_event: float | None) -> None:
+    def open(
+        self, at: float, reason: str, last_event: float | None, *, needs_event: bool = False
+    ) -> None:
         """The stream broke.
 
         Args:
             at: Unix time of the break.
             reason: Why.
             last_event: The vendor's time of the last event, Unix seconds.
+            needs_event: Whether only the next event can tell that something is missing.
         """
-        self._open = (at, reason, last_event)
-
-    def open_from_earlier_run(self, last: tuple[float, float | None] | None, now: float) -> None:
-        """An earlier process of the producer ended; its last record marks the break.
-
-        Args:
-            last: Receive time and event time of the newest record in Kafka, or None.
-            now: Unix time.
-        """
-        if last is not None and now - last[0] < EARLIER_RUN_SECONDS:
-            self._open = (last[0], "the producer was restarted", last[1])
+        self._gap = _Gap(at, reason, last_event, needs_event)
 
     def close(self, at: float) -> None:
-        """The stream is back: write the record, if there was a break.
+        """The stream is back.
 
         Args:
             at: Unix time.
         """
-        if self._open is None:
+        gap = self._gap
+        if gap is None:
             return
-        began, reason, last_event = self._open
-        self._open = None
+        gap.ended = at
+        if not gap.needs_event:
+            self._write(gap, at)
+
+    def confirm(self, event: float | None) -> None:
+        """The first event of a session, which may come a moment before ``close``.
+
+        Args:
+            event: Its time on the vendor's clock, Unix seconds.
+        """
+        gap = self._gap
+        if gap is None or not gap.needs_event:
+            return
+        if _continues(gap.last_event, event):
+            self._write(gap, gap.ended or time.time())
+        self._gap = None
+
+    def _write(self, gap: _Gap, ended: float) -> None:
+        self._gap = None
         record = {
-            "disconnected_at": _iso(began),
-            "reconnected_at": _iso(at),
-            "last_event_at": None if last_event is None else _iso(last_event),
-            "reason": reason,
+            "disconnected_at": _iso(gap.began),
+            "reconnected_at": _iso(ended),
+            "last_event_at": None if gap.last_event is None else _iso(gap.last_event),
+            "reason": gap.reason,
         }
-        log.warning("gap of %.1f s: %s", at - began, reason)
-        self._publisher.publish(self._topic, b"", json.dumps(record).encode(), int(at * 1000))
+        log.warning("gap of %.1f s: %s", ended - gap.began, gap.reason)
+        self._publisher.publish(self._topic, b"", json.dumps(record).encode(), int(ended * 1000))
+
+
+def _continues(last: float | None, event: float | None) -> bool:
+    """Whether an event goes on with the same day's stream."""
+    if last is None or event is None:
+        return True
+    same_day = _new_york_date(last) == _new_york_date(event)
+    return same_day and event > last - LATE_SECONDS
+
+
+def _new_york_date(moment: float) -> date:
+    return datetime.fromtimestamp(moment, _NEW_YORK).date()
 
 
 def last_record_time(kafka: KafkaSettings, topic: str) -> tuple[float, float | None] | None:

@@ -23,7 +23,13 @@ from polygon_stream.settings import (
     TopicSettings,
 )
 from polygon_stream.topics import TopicsError, ensure_topics
-from polygon_stream.vendor import StreamEnded, TooManyConnections, VendorRefused, VendorSession
+from polygon_stream.vendor import (
+    StreamEnded,
+    StreamSilent,
+    TooManyConnections,
+    VendorRefused,
+    VendorSession,
+)
 
 log = logging.getLogger(__name__)
 
@@ -108,7 +114,7 @@ class StreamProducer:
         backoff = Backoff(self._settings.backoff_initial, self._settings.backoff_maximum)
         while True:
             ended = await self._stream_once()
-            if self._leave_stream(str(ended)) >= self._settings.healthy_seconds:
+            if self._leave_stream(ended) >= self._settings.healthy_seconds:
                 backoff.reset()
             wait = backoff.next()
             if isinstance(ended, TooManyConnections):
@@ -124,6 +130,7 @@ class StreamProducer:
         Returns:
             Why it ended.
         """
+        self._router.expect_event(self._gaps.confirm)
         session = self._session = VendorSession(self._router.on_frame)
         streaming = asyncio.create_task(
             session.run(
@@ -161,7 +168,7 @@ class StreamProducer:
             await asyncio.sleep(limit / 4)
             last = self._router.last_event_received_at
             if last is not None and began < last < time.time() - limit:
-                raise StreamEnded(f"no event for {limit:g} s")
+                raise StreamSilent(f"no event for {limit:g} s")
 
     async def _serve_kafka(self) -> None:
         while self._publisher.fatal is None:
@@ -178,7 +185,7 @@ class StreamProducer:
             self._on_congestion(self._publisher.congested)
             log.info("streaming %s", self._settings.channels)
 
-    def _leave_stream(self, reason: str) -> float:
+    def _leave_stream(self, ended: StreamEnded) -> float:
         """Note the end of a session.
 
         Returns:
@@ -191,12 +198,23 @@ class StreamProducer:
         self._connected_since = None
         self._state_since = time.monotonic()
         self._reconnects += 1
-        self._gaps.open(time.time(), reason, self._router.last_event_time())
+        self._gaps.open(
+            time.time(),
+            str(ended),
+            self._router.last_event_time(),
+            needs_event=isinstance(ended, StreamSilent),
+        )
         return lasted
 
     def _on_congestion(self, congested: bool) -> None:
         if self._session is not None:
             self._session.pause(congested)
+
+
+def _restarted(last: tuple[float, float | None]) -> tuple[float, str, float | None]:
+    """The gap between the last record of an earlier run and this one."""
+    received, event = last
+    return received, "the producer was restarted", event
 
 
 async def produce(
@@ -211,7 +229,9 @@ async def produce(
     ensure_topics(kafka, names, topics.partitions)
     publisher = Publisher(producer_config(kafka, stream.linger_ms), stream.overflow_events)
     gaps = GapLog(topics, publisher)
-    gaps.open_from_earlier_run(last_record_time(kafka, topics.agg_1s), time.time())
+    earlier = last_record_time(kafka, topics.agg_1s)
+    if earlier is not None:
+        gaps.open(*_restarted(earlier), needs_event=True)
     producer = StreamProducer(vendor, stream, topics, publisher, gaps)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

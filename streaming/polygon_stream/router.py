@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections.abc import Callable
 
 import msgspec
 
@@ -34,6 +35,7 @@ class EventRouter:
         self.dead_letters = 0
         self.last_event_received_at: float | None = None
         self._last_event: bytes | None = None
+        self._expecting: Callable[[float | None], None] | None = None
         self._publisher = publisher
         self._dead_letter_topic = topics.dead_letter
         self._topics = {"A": topics.agg_1s, "AM": topics.agg_1m}
@@ -49,9 +51,17 @@ class EventRouter:
             return
         for event in events:
             self._route(event, received)
-        if events:
-            self._last_event = events[-1]
-            self.last_event_received_at = now
+        if not events:
+            return
+        self._last_event = events[-1]
+        self.last_event_received_at = now
+        if self._expecting is not None:
+            expecting, self._expecting = self._expecting, None
+            expecting(self.last_event_time())
+
+    def expect_event(self, callback: Callable[[float | None], None]) -> None:
+        """Call back once, with the vendor's time of the next event in Unix seconds."""
+        self._expecting = callback
 
     def last_event_time(self) -> float | None:
         """The vendor's time of the last event in Unix seconds; None when unknown."""

@@ -26,6 +26,10 @@ class StreamEnded(Exception):  # noqa: N818 - the normal end of every session
     """The session is over and another may be tried; the text is the reason."""
 
 
+class StreamSilent(StreamEnded):
+    """The connection is alive, but events have stopped."""
+
+
 class TooManyConnections(StreamEnded):
     """The account's connection limit is reached: another session is alive somewhere."""
 

@@ -45,6 +45,7 @@ PRODUCTION = {
 
 TELL = """
 import json
+import dagster as dg
 from polygon_assets.definitions import defs
 from polygon_assets.preflight import endpoints
 from dagster_dbt import DbtCliResource
@@ -52,10 +53,11 @@ found = {}
 for name, resource in defs.resources.items():
     fields = resource.model_dump() if not isinstance(resource, DbtCliResource) else {
         "target": resource.target}
-    found[name] = {field: str(value) for field, value in fields.items()}
+    found[name] = {
+        field: f"variable {value.env_var_name}" if isinstance(value, dg.EnvVar) else repr(value)
+        for field, value in fields.items()
+    }
 found["endpoints"] = [f"{one.host}:{one.port}" for one in endpoints()]
-from polygon_assets.resources.kafka import kafka
-from polygon_assets.env import deployment_names
 from polygon_stream.settings import KafkaSettings
 found["librdkafka"] = KafkaSettings().client_config()
 print(json.dumps(found))
@@ -88,16 +90,16 @@ def test_production_addresses_and_names() -> None:
         "api.airbyte.com:443",
         "ecs.eu-west-1.amazonaws.com:443",
     ]
-    assert found["snowflake"]["database"] == "POLYGON"
-    assert found["snowflake"]["warehouse"] == "TRANSFORMING"
-    assert found["clickhouse"]["ticks"] == "ticks"
-    assert found["clickhouse"]["rollups"] == "rollups"
-    assert found["kafka"]["bars_topic"] == "stocks.agg.1s"
-    assert found["stream_services"]["cluster"] == "polygon"
-    assert found["stream_services"]["region_name"] == "eu-west-1"
+    assert found["snowflake"]["database"] == repr("POLYGON")
+    assert found["snowflake"]["warehouse"] == repr("TRANSFORMING")
+    assert found["clickhouse"]["ticks"] == repr("ticks")
+    assert found["clickhouse"]["rollups"] == repr("rollups")
+    assert found["kafka"]["bars_topic"] == repr("stocks.agg.1s")
+    assert found["stream_services"]["cluster"] == repr("polygon")
+    assert found["stream_services"]["region_name"] == repr("eu-west-1")
     assert found["stream_services"]["aws_access_key_id"] == "None"
-    assert found["airbyte"]["workspace_id"] == PRODUCTION["AIRBYTE_WORKSPACE_ID"]
-    assert found["dbt"]["target"] == "prod"
+    assert found["airbyte"]["workspace_id"] == repr(PRODUCTION["AIRBYTE_WORKSPACE_ID"])
+    assert found["dbt"]["target"] == repr("prod")
     assert found["librdkafka"]["sasl.password"] == "production-kafka-secret"
 
 
@@ -105,6 +107,7 @@ def test_production_addresses_and_names() -> None:
 def test_secrets_are_references_in_the_definitions() -> None:
     found = tell(PRODUCTION)
     found.pop("librdkafka")
+    assert found["snowflake"]["password"] == "variable SNOWFLAKE_PASSWORD"
     text = json.dumps(found)
     for name, value in PRODUCTION.items():
         if "SECRET" in name or "PASSWORD" in name or name in ("POLYGON_API_KEY", "KAFKA_API_KEY"):
@@ -115,9 +118,9 @@ def test_secrets_are_references_in_the_definitions() -> None:
 def test_without_variables_everything_is_the_sandbox() -> None:
     found = tell({})
     assert {endpoint.split(":")[0] for endpoint in found["endpoints"]} == {"127.0.0.1"}
-    assert found["snowflake"]["database"] == "POLYGON_LOCAL"
-    assert found["kafka"]["bars_topic"] == "local.stocks.agg.1s"
-    assert found["dbt"]["target"] == "local"
+    assert found["snowflake"]["database"] == repr("POLYGON_LOCAL")
+    assert found["kafka"]["bars_topic"] == repr("local.stocks.agg.1s")
+    assert found["dbt"]["target"] == repr("local")
 
 
 def variable_names(settings: type[BaseSettings]) -> list[str]:

@@ -1,19 +1,25 @@
-"""The sink, killed without warning with some probability after each of its steps."""
+"""The sink, killed without warning after one of its steps.
+
+``TEST_CRASH_AT=insert`` kills it after its first insert; ``TEST_CRASH_PROBABILITY=0.2`` with that
+probability after any step; ``TEST_NO_TOKEN=1`` leaves the insert token out.
+"""
 
 import os
 import random
 import sys
 
 from polygon_stream import sink as program
+from polygon_stream.batches import Batch
 from polygon_stream.sink import Sink
 from polygon_stream.tick_writer import TickWriter
 
-CRASH_PROBABILITY = float(os.environ["TEST_CRASH_PROBABILITY"])
+CRASH_PROBABILITY = float(os.environ.get("TEST_CRASH_PROBABILITY", "0"))
+CRASH_AT = os.environ.get("TEST_CRASH_AT")
 CRASH_EXIT = 9
 
 
 def crash_after(name: str) -> None:
-    if random.random() < CRASH_PROBABILITY:
+    if name == CRASH_AT or random.random() < CRASH_PROBABILITY:
         sys.stderr.write(f"CRASH {name}\n")
         sys.stderr.flush()
         os._exit(CRASH_EXIT)
@@ -36,6 +42,8 @@ class CrashingSink(Sink):
         crash_after("settle")
 
 
+if os.environ.get("TEST_NO_TOKEN"):
+    Batch.token = property(lambda batch: f"{random.random()}")
 program.TickWriter = CrashingWriter
 program.Sink = CrashingSink
 program.main()

@@ -231,6 +231,14 @@ async def test_a_stream_that_falls_silent_is_ended(kafka):
     assert "no event for 0.4 s" in gaps[0]["reason"]
 
 
+async def test_silence_that_no_event_ends_is_no_gap(kafka):
+    async with running(kafka, sends(frame(bar("AAPL", 1))), sends(), idle_seconds=0.3) as run:
+        await until(lambda: len(run.vendor.connected_at) == 2)
+        await asyncio.sleep(0.5)
+        await run.stop()
+        assert run.written(kafka.topics.gaps) == []
+
+
 async def test_a_stream_without_any_event_is_left_alone(kafka):
     async with running(kafka, sends(), idle_seconds=0.2) as run:
         await asyncio.sleep(1)
@@ -286,15 +294,19 @@ async def test_the_restart_of_the_producer_is_a_gap(kafka):
     assert last is not None
     assert last[1] == 1_700_000_006
 
-    publisher = Publisher(producer_config(settings, 1), 10)
-    gaps = GapLog(topics, publisher)
-    gaps.open_from_earlier_run(last, time.time())
-    gaps.close(time.time())
-    gaps.open_from_earlier_run(last, time.time() + 13 * 3600)
-    gaps.close(time.time())
-    assert publisher.drain(10) == 0
-    (record,) = kafka.read(topics.gaps)
-    assert json.loads(record.value())["reason"] == "the producer was restarted"
+    second = 1_700_000_006
+    for event in (second + 60, second - 900, second - 3 * 3600, second + 24 * 3600):
+        publisher = Publisher(producer_config(settings, 1), 10)
+        gaps = GapLog(topics, publisher)
+        received, event_time = last
+        gaps.open(received, "the producer was restarted", event_time, needs_event=True)
+        gaps.close(received + 5)
+        gaps.confirm(event)
+        assert publisher.drain(10) == 0
+    # An event of an earlier hour is a replay, one of another day a new session: nothing is missing.
+    records = [json.loads(message.value()) for message in kafka.read(topics.gaps)]
+    assert [record["reason"] for record in records] == ["the producer was restarted"] * 2
+    assert records[0]["last_event_at"] == "2023-11-14T22:13:26.000+00:00"
 
 
 async def test_health_tells_the_state(kafka):

@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime
 
 import clickhouse_connect
 import pytest
+from polygon_stream import schema
 from polygon_stream.settings import KafkaSettings, TopicSettings
 from polygon_stream.topics import ensure_topics
 from streaming_helpers import (
@@ -219,47 +220,147 @@ def test_what_only_clickhouse_cannot_parse_is_written_all_the_same(platform):
     assert read_topic(platform.kafka_address, platform.topics.dead_letter) == []
 
 
-def crash_until_written(platform: Platform, count: int, crash_probability: str) -> int:
-    """Start crashing sinks until all rows are there.
-
-    Returns:
-        How many crashed.
-    """
-    crashes = 0
-    deadline = time.time() + 60
-    while platform.distinct() < count and time.time() < deadline:
-        sink = platform.start_sink(
-            ("tests/streaming/crashing_sink.py",),
-            TEST_CRASH_PROBABILITY=crash_probability,
-            KAFKA_GROUP_INSTANCE_ID="the-only-one",
-            SINK_FLUSH_ROWS="150",
-            SINK_FLUSH_MS="20",
-        )
-        while sink.poll() is None and platform.distinct() < count and time.time() < deadline:
-            time.sleep(0.1)
-        if sink.poll() is None:
-            sink.kill()
-            sink.wait()
-        else:
-            assert sink.returncode == 9, platform.log.read_text()
-            crashes += 1
-    return crashes
+def watch_arrivals(platform: Platform) -> None:
+    """Collect every row that is ever inserted, by a materialized view into a plain table."""
+    client = platform.client()
+    schema.apply(client, platform.name)
+    client.command(
+        f"CREATE TABLE {platform.name}.arrivals (kafka_partition UInt16, kafka_offset UInt64) "
+        "ENGINE = MergeTree ORDER BY () SETTINGS non_replicated_deduplication_window = 10000"
+    )
+    client.command(
+        f"CREATE MATERIALIZED VIEW {platform.name}.arrivals_mv TO {platform.name}.arrivals "
+        f"AS SELECT kafka_partition, kafka_offset FROM {platform.name}.bars_1s"
+    )
 
 
-def test_crashes_after_every_step_lose_and_double_nothing(platform):
+def arrivals(platform: Platform) -> tuple[int, int]:
+    """How many rows arrived, and how many different messages they came from."""
+    what = "count(), uniqExact(kafka_partition, kafka_offset)"
+    return platform.rows("arrivals", what)[0]
+
+
+def start_crashing(platform: Platform, **environment: str):
+    return platform.start_sink(
+        ("tests/streaming/crashing_sink.py",), KAFKA_GROUP_INSTANCE_ID="one", **environment
+    )
+
+
+@pytest.mark.parametrize("step", ["plan", "insert", "report", "settle"])
+def test_a_crash_after_any_step_loses_and_doubles_nothing(platform, step):
+    watch_arrivals(platform)
+    platform.write([bar(f"S{n % 40}", n) for n in range(400)])
+    crashed = start_crashing(platform, TEST_CRASH_AT=step)
+    assert crashed.wait(20) == 9, platform.log.read_text()
+    platform.write([bar(f"S{n % 40}", n) for n in range(400, 800)])
+    sink = platform.start_sink(KAFKA_GROUP_INSTANCE_ID="one")
+    wait_until(lambda: arrivals(platform)[1] == 800)
+    assert stop_program(sink) == 0
+    assert arrivals(platform) == (800, 800)
+
+
+def test_without_tokens_the_same_crash_doubles(platform):
+    """The negative control: the test above is able to see duplicates."""
+    watch_arrivals(platform)
+    platform.write([bar("AAPL", n) for n in range(100)])
+    crashed = start_crashing(platform, TEST_CRASH_AT="insert", TEST_NO_TOKEN="1")
+    assert crashed.wait(20) == 9, platform.log.read_text()
+    sink = start_crashing(platform, TEST_NO_TOKEN="1")
+    wait_until(lambda: arrivals(platform)[0] > 100)
+    assert stop_program(sink) == 0
+    assert arrivals(platform) == (200, 100)
+
+
+@pytest.mark.slow
+def test_random_crashes_lose_and_double_nothing(platform):
+    watch_arrivals(platform)
     chance = random.Random(1)
-    total = 0
-    crashes = 0
-    for _ in range(3):
+    total = crashes = 0
+    deadline = time.time() + 120
+    while total < 4_000:
         platform.write([bar(f"S{chance.randrange(40)}", total + n) for n in range(1_000)])
         total += 1_000
-        crashes += crash_until_written(platform, total, "0.2")
-    steady = platform.start_sink(KAFKA_GROUP_INSTANCE_ID="the-only-one")
-    time.sleep(1.5)
-    assert stop_program(steady) == 0
-    lines = platform.log.read_text().splitlines()
-    steps = {line.split()[1] for line in lines if line.startswith("CRASH")}
-    assert platform.rows() == [(total,)]
-    assert platform.distinct() == total
-    assert crashes >= 3
-    assert steps & {"plan", "insert"}
+        while arrivals(platform)[1] < total and time.time() < deadline:
+            sink = start_crashing(
+                platform,
+                TEST_CRASH_PROBABILITY="0.15",
+                SINK_FLUSH_ROWS="100",
+                SINK_FLUSH_MS="20",
+            )
+            while sink.poll() is None and arrivals(platform)[1] < total:
+                time.sleep(0.1)
+            if sink.poll() is None:
+                sink.kill()
+            assert sink.wait() in (9, -9), platform.log.read_text()
+            crashes += sink.returncode == 9
+    sink = platform.start_sink(KAFKA_GROUP_INSTANCE_ID="one")
+    time.sleep(2)
+    assert stop_program(sink) == 0
+    assert arrivals(platform) == (total, total)
+    assert crashes >= 4
+
+
+def test_sigterm_writes_what_was_read_and_leaves_the_group(platform):
+    watch_arrivals(platform)
+    port = free_port()
+    sink = platform.start_sink(STREAM_HEALTH_PORT=str(port), SINK_FLUSH_MS="3000")
+    wait_until(lambda: (health(port) or (0, {}))[1].get("partitions") == [0, 1, 2, 3])
+    time.sleep(3.1)  # an idle flush has just passed
+    platform.write([bar(f"S{n % 9}", n) for n in range(3_000)])
+    time.sleep(0.5)
+    began = time.time()
+    assert stop_program(sink) == 0
+    assert time.time() - began < 3
+    before = arrivals(platform)[0]
+    second = platform.start_sink(STREAM_HEALTH_PORT=str(port))
+    wait_until(lambda: (health(port) or (0, {}))[1].get("partitions") == [0, 1, 2, 3])
+    wait_until(lambda: arrivals(platform)[1] == 3_000, 10)
+    assert stop_program(second) == 0
+    assert before > 0
+    assert arrivals(platform) == (3_000, 3_000)
+
+
+def test_clickhouse_away_is_waited_for(platform, tmp_path):
+    own = Server("clickhouse", tmp_path)
+    platform.clickhouse = own
+    port = free_port()
+    platform.write([bar(f"S{n % 9}", n) for n in range(500)])
+    sink = platform.start_sink(STREAM_HEALTH_PORT=str(port), SINK_UNHEALTHY_SECONDS="0.5")
+    wait_until(lambda: (health(port) or (0, {}))[0] == 503)
+    assert health(port)[1]["state"] == "retrying"
+    own.start()
+    wait_until(lambda: health(own.port), 30)
+    platform.wait_for_rows(500)
+    wait_until(lambda: health(port)[0] == 200)
+
+    own.kill()
+    platform.write([bar(f"S{n % 9}", n) for n in range(500, 1_000)])
+    wait_until(lambda: health(port)[0] == 503)
+    own.start()
+    platform.wait_for_rows(1_000, 30)
+    wait_until(lambda: health(port)[1]["lag"] == 0)
+    facts = health(port)[1]
+    assert facts["rows"] == 1_000
+    assert facts["flush_ms_p50"] > 0
+    assert stop_program(sink) == 0
+    own.stop()
+
+
+def test_partitions_move_between_sinks_without_loss_or_doubles(platform):
+    watch_arrivals(platform)
+    first = platform.start_sink()
+    total = 0
+    sinks = [first]
+    for number in range(12):
+        platform.write([bar(f"S{n % 40}", n) for n in range(total, total + 300)])
+        total += 300
+        if number in (2, 5):
+            sinks.append(platform.start_sink())
+        if number == 7:
+            sinks[1].kill()
+        if number == 9:
+            assert stop_program(sinks[0]) == 0
+        time.sleep(0.3)
+    wait_until(lambda: arrivals(platform)[1] == total, 25)
+    assert stop_program(sinks[2]) == 0
+    assert arrivals(platform) == (total, total)

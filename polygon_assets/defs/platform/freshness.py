@@ -35,10 +35,12 @@ def session_freshness_checks(keys: Sequence[dg.AssetKey]) -> dg.AssetChecksDefin
     ) -> Iterator[dg.AssetCheckResult]:
         due = str(due_session(polygon.now(), GRACE).session_date)
         for selected in context.selected_asset_check_keys:
+            present = _is_materialized(context.instance, selected.asset_key, due)
             yield dg.AssetCheckResult(
                 asset_key=selected.asset_key,
                 check_name=selected.name,
-                passed=_is_materialized(context.instance, selected.asset_key, due),
+                passed=present,
+                description=f"Session {due} is due and {'present' if present else 'missing'}.",
                 metadata={"due_session": due},
             )
 

@@ -1,5 +1,6 @@
 """Reconcile the two halves: the stream's day against the official daily bar."""
 
+from collections import Counter
 from datetime import date
 from typing import Any
 

@@ -41,6 +41,7 @@ def config_job(job: Job) -> Json:
         "bytesSynced": job.bytes,
         "recordsSynced": job.rows,
         "streamStats": [_stream_stats(counts) for counts in job.attempt.get("streams", [])],
+        "notices": job.attempt.get("notices", []),
     }
     if job.finished:
         attempt["endedAt"] = updated

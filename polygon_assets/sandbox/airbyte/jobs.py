@@ -96,6 +96,7 @@ class JobRunner:
             attempt={
                 "failures": [asdict(failure) for failure in failures],
                 "streams": running.stream_counts(),
+                "notices": running.sync.notices if running.sync else [],
             },
         )
         self._running.pop(running.job.job_id, None)

@@ -8,6 +8,7 @@ from pathlib import Path
 from polygon_assets.sandbox.airbyte.batch import Batch
 from polygon_assets.sandbox.airbyte.catalog import Stream
 from polygon_assets.sandbox.airbyte.protocol import (
+    Log,
     Message,
     ProtocolError,
     Record,
@@ -19,6 +20,11 @@ from polygon_assets.sandbox.airbyte.protocol import (
 
 CHECKPOINT_ROWS = 50_000
 """A batch this large is loaded at the next state; a smaller one waits for the stream's end."""
+
+NOT_ENTITLED = "NOT_ENTITLED"
+"""The connector's mark for a dataset that it skipped because the plan lacks it."""
+
+MAX_NOTICES = 20
 
 Load = Callable[[Stream, Path, int, str | None], None]
 """Loads a batch: stream, file, rows in it, new state as JSON or None."""
@@ -70,11 +76,14 @@ class Sync:
     Attributes:
         progress: Counts by stream; may be read by another thread while the sync runs.
         failures: What went wrong so far.
+        notices: What the connector warned of, each text once, such as a dataset that the plan
+            lacks.
     """
 
     def __init__(self, streams: list[Stream], folder: Path, load: Load) -> None:
         self.progress = {stream.name: StreamProgress(stream) for stream in streams}
         self.failures: list[SyncFailure] = []
+        self.notices: list[str] = []
         self._folder = folder
         self._load = load
         self._batches: dict[str, Batch] = {}
@@ -124,6 +133,14 @@ class Sync:
             self._take_state(message.state)
         elif message.trace is not None:
             self._take_trace(message.trace)
+        elif message.log is not None:
+            self._take_log(message.log)
+
+    def _take_log(self, log: Log) -> None:
+        # The CDK can report a skipped dataset at level INFO only.
+        notable = log.level in ("WARN", "ERROR", "FATAL") or NOT_ENTITLED in log.message
+        if notable and log.message not in self.notices and len(self.notices) < MAX_NOTICES:
+            self.notices.append(log.message)
 
     def _take_record(self, record: Record, size: int) -> None:
         progress = self._progress_of(record.stream)

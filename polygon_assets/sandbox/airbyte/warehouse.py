@@ -56,14 +56,14 @@ def destination_from_environment(
     """
     given = os.environ if environment is None else environment
     connection: dict[str, Any] = {
-        "account": given.get("SNOWFLAKE_ACCOUNT", "sandbox"),
-        "host": given.get("SNOWFLAKE_HOST", "127.0.0.1"),
-        "port": int(given.get("SNOWFLAKE_PORT", "18103")),
-        "protocol": given.get("SNOWFLAKE_PROTOCOL", "http"),
-        "user": given.get("SNOWFLAKE_USER", "sandbox"),
-        "password": given.get("SNOWFLAKE_PASSWORD", "sandbox"),
-        "role": given.get("SNOWFLAKE_ROLE", "SANDBOX"),
-        "warehouse": given.get("SNOWFLAKE_WAREHOUSE", "SANDBOX"),
+        "account": given.get("SNOWFLAKE_ACCOUNT") or "sandbox",
+        "host": given.get("SNOWFLAKE_HOST") or "127.0.0.1",
+        "port": int(given.get("SNOWFLAKE_PORT") or 18103),
+        "protocol": given.get("SNOWFLAKE_PROTOCOL") or "http",
+        "user": given.get("SNOWFLAKE_USER") or "sandbox",
+        "password": given.get("SNOWFLAKE_PASSWORD") or "sandbox",
+        "role": given.get("SNOWFLAKE_ROLE") or "SANDBOX",
+        "warehouse": given.get("SNOWFLAKE_WAREHOUSE") or "SANDBOX",
         "login_timeout": 10,
         "network_timeout": 60,
         "client_session_keep_alive": False,

@@ -36,8 +36,8 @@ class Rows(Protocol):
 class _ChdbConnection(Protocol):
     _conn: Any
 
-    def query(self, query: str, format: str, params: dict[str, str]) -> Result: ...  # noqa: A002
-    def send_query(self, query: str, format: str, params: dict[str, str]) -> Rows: ...  # noqa: A002
+    def query(self, query: str | bytes, format: str, params: dict[str, str]) -> Result: ...  # noqa: A002
+    def send_query(self, query: str | bytes, format: str, params: dict[str, str]) -> Rows: ...  # noqa: A002
     def close(self) -> None: ...
 
 
@@ -54,20 +54,24 @@ def identifier(name: str) -> str:
 class Handle:
     """One connection to the engine, for one statement at a time.
 
+    A statement may hold binary data, in a heredoc or a string, that is not UTF-8.
+
     Every method raises ClickHouseError where the engine reports an error.
     """
 
     def __init__(self, connection: _ChdbConnection) -> None:
         self._connection = connection
 
-    def run(self, sql: str, output: str = "Null", params: dict[str, str] | None = None) -> Result:
+    def run(
+        self, sql: str | bytes, output: str = "Null", params: dict[str, str] | None = None
+    ) -> Result:
         """Run a statement to its end; the result is in memory, in the format ``output``."""
         try:
             return self._connection.query(sql, output, params or {})
         except (RuntimeError, ValueError) as error:
             raise from_engine(error) from error
 
-    def stream(self, sql: str, output: str, params: dict[str, str]) -> Rows | None:
+    def stream(self, sql: bytes, output: str, params: dict[str, str]) -> Rows | None:
         """Start a query whose rows are fetched piece by piece; None if it cannot be streamed."""
         try:
             return self._connection.send_query(sql, output, params)
@@ -81,7 +85,7 @@ class Handle:
         output = self.run(sql, "JSONCompactEachRow").bytes() or b""
         return [json.loads(line) for line in output.splitlines()]
 
-    def classify(self, sql: str) -> tuple[bool, int]:
+    def classify(self, sql: bytes) -> tuple[bool, int]:
         """Whether the engine calls the text read-only, and how many statements are in it."""
         # The public interface of chDB has no parser.
         found = self._connection._conn.classify_query(sql)  # pyright: ignore[reportPrivateUsage]

@@ -100,14 +100,10 @@ def _read_statement(sql: bytes, body: RequestBody) -> tuple[bytes, Insert | None
     return head, found if isinstance(found, Insert) else None
 
 
-def _run(handle: Handle, request: Request, statement: bytes) -> Done | Streaming:
-    try:
-        sql = statement.decode()
-    except UnicodeDecodeError as error:
-        raise ClickHouseError(62, "SYNTAX_ERROR", f"The query is not UTF-8: {error}.") from error
+def _run(handle: Handle, request: Request, sql: bytes) -> Done | Streaming:
     if not sql.strip():
         raise ClickHouseError(62, "SYNTAX_ERROR", "Syntax error: Empty query.")
-    refuse_outfile(statement)
+    refuse_outfile(sql)
     read_only, statements = handle.classify(sql)
     if statements > 1:
         raise ClickHouseError(62, "SYNTAX_ERROR", "Syntax error: Multi-statements are not allowed.")
@@ -119,8 +115,8 @@ def _run(handle: Handle, request: Request, statement: bytes) -> Done | Streaming
     return _query(handle, request, sql)
 
 
-def _query(handle: Handle, request: Request, sql: str) -> Done | Streaming:
-    output = output_format(sql.encode()) or request.default_format
+def _query(handle: Handle, request: Request, sql: bytes) -> Done | Streaming:
+    output = output_format(sql) or request.default_format
     if output in _STREAMED and not request.flag("wait_end_of_query"):
         rows = handle.stream(sql, output, request.query_parameters)
         if rows is not None:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from socketserver import TCPServer
 from typing import Any, Self, cast
 from urllib.parse import urlsplit
 
@@ -78,6 +79,11 @@ class Server(ThreadingHTTPServer):
         self._active = 0
         self._idle = threading.Condition()
         super().__init__((HOST, port), Handler)
+
+    def server_bind(self) -> None:
+        """Bind without asking DNS for this machine's name, which can take seconds."""
+        TCPServer.server_bind(self)
+        self.server_name, self.server_port = HOST, self.socket.getsockname()[1]
 
     @contextmanager
     def request_in_progress(self) -> Generator[None]:

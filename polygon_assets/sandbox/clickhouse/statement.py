@@ -16,7 +16,8 @@ from polygon_assets.sandbox.clickhouse.errors import not_supported
 _TOKEN = re.compile(
     rb"""
       (?P<blank> \s+ | --[^\n]* | /\*.*?\*/ )
-    | (?P<quoted> '(?:[^'\\]|\\.)*' | "(?:[^"\\]|\\.)*" | `(?:[^`\\]|\\.)*` )
+    | (?P<quoted> '(?:[^'\\]|\\.)*' | "(?:[^"\\]|\\.)*" | `(?:[^`\\]|\\.)*`
+                | (?P<heredoc> \$\w*\$ ) .*? (?P=heredoc) )
     | (?P<word> \w+ )
     | (?P<other> . )
     """,

@@ -61,6 +61,10 @@ class Clock:
         """
         return self._start(market_ms, speed, hold_at)
 
+    def set(self, market_ms: float) -> None:
+        """Show this time, and run on at wall speed."""
+        self._start(market_ms, 1.0, hold_at=None)
+
     def run_on(self) -> None:
         """Run on at wall speed from what the clock shows."""
         self._start(self.now_ms(), 1.0, hold_at=None)

@@ -1,6 +1,7 @@
 """The simulator's own endpoints: health, replay and faults. They need no API key."""
 
 from datetime import UTC, date, datetime
+from typing import Annotated
 
 import msgspec
 from starlette.requests import Request
@@ -20,6 +21,12 @@ class ReplayRequest(msgspec.Struct, forbid_unknown_fields=True):
     wait_for_subscriber: bool = True
 
 
+class ClockRequest(msgspec.Struct, forbid_unknown_fields=True):
+    """Body of ``POST /sandbox/clock``: a moment with its time zone."""
+
+    now: Annotated[datetime, msgspec.Meta(tz=True)]
+
+
 class ControlEndpoints:
     """Lets the sandbox move the clock.
 
@@ -36,6 +43,7 @@ class ControlEndpoints:
         return [
             Route(HEALTH, self._health),
             Route(f"{PREFIX}replay", self._replay, methods=["GET", "POST", "DELETE"]),
+            Route(f"{PREFIX}clock", self._clock, methods=["POST"]),
             Route(f"{PREFIX}faults", self._fault, methods=["GET", "POST", "DELETE"]),
         ]
 
@@ -59,6 +67,14 @@ class ControlEndpoints:
                 )
             except (msgspec.DecodeError, ReplayError) as error:
                 return json_response({"error": str(error)}, 400)
+        return json_response(self._status())
+
+    async def _clock(self, request: Request) -> Response:
+        try:
+            wanted = msgspec.json.decode(await request.body(), type=ClockRequest)
+        except msgspec.DecodeError as error:
+            return json_response({"error": str(error)}, 400)
+        await self._feed.set_clock(wanted.now)
         return json_response(self._status())
 
     async def _fault(self, request: Request) -> Response:

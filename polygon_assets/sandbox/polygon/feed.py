@@ -106,6 +106,13 @@ class Feed:
         self.clock.follow_wall()
         self.start()
 
+    async def set_clock(self, now: datetime) -> None:
+        """Put the clock to a moment, from which it runs on at wall speed; ends a replay."""
+        await self.stop()
+        self.replay = None
+        self.clock.set(_ms(now))
+        self.start()
+
     async def _play_replay(self, replay: Replay, tape: Tape) -> None:
         if replay.state == "armed":
             await self.hub.wait_for_subscriber()

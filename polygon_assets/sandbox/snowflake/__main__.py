@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from polygon_assets.sandbox.lifeline import follow_parent
+from polygon_assets.sandbox.snowflake.directory_lock import DirectoryInUseError, lock_directory
 from polygon_assets.sandbox.snowflake.lean_imports import leave_out_unused_libraries
 
 DEFAULT_PORT = 18103
@@ -26,7 +27,6 @@ def main() -> int:
     """
     follow_parent()
     options = _options()
-    leave_out_unused_libraries()
     try:
         listener = _listen(options.port)
     except OSError as error:
@@ -34,13 +34,12 @@ def main() -> int:
             f"port {options.port} of {HOST} cannot be used ({error.strerror}): "
             "stop what listens there or choose another with --port"
         )
-    from polygon_assets.sandbox.snowflake.storage import DirectoryInUseError, lock_directory
-
     try:
         lock = lock_directory(options.data)
     except DirectoryInUseError as error:
         return _refuse(f"{error}: stop it or choose another directory with --data")
     with lock, listener:
+        leave_out_unused_libraries()
         _serve(listener, options.data)
     return 0
 

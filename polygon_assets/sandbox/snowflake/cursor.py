@@ -21,6 +21,11 @@ from polygon_assets.sandbox.snowflake.copying import prepare_copy
 from polygon_assets.sandbox.snowflake.errors import from_duckdb, from_fakesnow, unsupported
 from polygon_assets.sandbox.snowflake.functions import translate_functions
 from polygon_assets.sandbox.snowflake.literal_rows import LiteralRows, read_literal_rows
+from polygon_assets.sandbox.snowflake.not_null import (
+    constraint_statements,
+    not_null_columns,
+    refuse_nulls,
+)
 from polygon_assets.sandbox.snowflake.refusals import refuse_what_is_not_snowflake
 from polygon_assets.sandbox.snowflake.reserved_words import quote_reserved_words
 from polygon_assets.sandbox.snowflake.results import ArrowTable
@@ -121,9 +126,15 @@ class SandboxCursor(FakeSnowflakeCursor):
             prepare_copy(statement, self.session)
         self.check_db_and_schema(statement)
         parameters = _mutable(values)
+        required = not_null_columns(statement)
         for part in self._transform_explode(statement):
             transformed = self._transform(part, parameters)
+            if required:
+                refuse_nulls(transformed, required)
             self._execute(transformed, parameters if transformed.find(exp.Placeholder) else None)
+        if required and self.statement is not None:
+            for constraint in constraint_statements(self.statement, required):
+                self._duck_conn.execute(constraint)
 
     def _insert_literal_rows(self, literal: LiteralRows) -> None:
         statement = parse_one(f"{literal.head} SELECT 1")

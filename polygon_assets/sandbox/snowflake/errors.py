@@ -68,7 +68,7 @@ _WORDINGS = (
         "42000",
     ),
     _Wording(
-        re.compile(r"NOT NULL constraint failed: (\S+)"),
+        re.compile(r"(?:NOT NULL constraint failed|NULL result in a non-nullable column): (\S+)"),
         "NULL result in a non-nullable column: {0}",
         100072,
         "22000",

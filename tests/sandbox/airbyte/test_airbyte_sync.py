@@ -83,14 +83,17 @@ def test_lines_may_be_written_in_any_way(airbyte: Any) -> None:
     assert airbyte.query("select ID, TICKER from {db}.RAW.SPLITS") == [("S1", 'é"x')]
 
 
-def test_a_field_outside_the_schema_is_reported(airbyte: Any) -> None:
-    report = airbyte.sync(good([split(1, surprise=1), split(2)]))
+def test_unknown_fields_and_skipped_datasets_are_reported(airbyte: Any) -> None:
+    skipped = {"level": "INFO", "message": "NOT_ENTITLED: the plan lacks it."}
+    lines = [{"type": "LOG", "log": skipped}] * 2
+    report = airbyte.sync([*lines, *good([split(1, surprise=1), split(2)])])
     client = airbyte.resource().get_client()
     answer = client._single_request(
         "POST", f"{client.configuration_api_base_url}/jobs/get", data={"id": report.job_id}
     )
-    stats = answer["attempts"][0]["attempt"]["streamStats"]
-    assert {each["streamName"]: each["unknownFields"] for each in stats} == {
+    attempt = answer["attempts"][0]["attempt"]
+    assert attempt["notices"] == ["NOT_ENTITLED: the plan lacks it."]
+    assert {each["streamName"]: each["unknownFields"] for each in attempt["streamStats"]} == {
         "splits": ["surprise"],
         "dividends": [],
     }

@@ -190,6 +190,12 @@ def test_tables_that_come_with_the_query(client: Client) -> None:
     assert rows == [(1, "ZZ\r"), (2, "ZZ\x00AB")]
 
 
+def test_binary_data_within_a_statement(client: Client) -> None:
+    data = {"$rows$": b"ZZ\xff,1\n' FORMAT CSV,2\n"}
+    query = "SELECT hex(s) FROM format(CSV, 's String, n UInt8', $rows$) WHERE n = 1"
+    assert client.query(query, parameters=data).result_rows == [("5A5AFF",)]
+
+
 def test_long_parameters_travel_in_a_form(gateway) -> None:
     client = gateway.client(form_encode_query_params=True)
     long = "x" * 100_000

@@ -184,6 +184,14 @@ def test_output_goes_to_the_log_of_the_task(server):
     wait_until(lambda: log.exists() and log.read_text() == "12\n")
 
 
+def test_what_moto_leaves_out(server):
+    service(server, ["python", "-c", "1"], count=0, maximum=150, minimum=50)
+    configuration = described(server)["deploymentConfiguration"]
+    assert configuration == {"maximumPercent": 150, "minimumHealthyPercent": 50}
+    missing = server.client.describe_tasks(cluster=CLUSTER, tasks=["0" * 32])["failures"]
+    assert missing[0]["reason"] == "MISSING"
+
+
 def test_the_same_client_token_runs_one_task(server):
     server.client.register_task_definition(**definition("program", ["python", "-c", "1"]))
     arns = {

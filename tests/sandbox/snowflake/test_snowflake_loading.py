@@ -45,7 +45,9 @@ def test_ndjson_through_a_stage_into_a_variant_table_and_typed_rows(
     cursor.execute("create stage files")
     put = cursor.execute(f"put 'file://{file}' @{stage} overwrite = true").fetchall()
     assert [row[6] for row in put] == ["UPLOADED"]
-    copied = cursor.execute(f"copy into loaded from @{stage} file_format = (type = json)").fetchall()
+    copied = cursor.execute(
+        f"copy into loaded from @{stage} file_format = (type = json)"
+    ).fetchall()
     assert [(row[1], row[3]) for row in copied] == [("LOADED", 3)]
     assert cursor.execute(f"{SELECT_BARS} order by ticker").fetchall() == EXPECTED
     positional = "select $1:ticker::varchar from loaded order by 1"

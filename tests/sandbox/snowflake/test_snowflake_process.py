@@ -103,12 +103,21 @@ def test_it_stops_in_time_while_a_statement_runs(tmp_path: Path, start_server: S
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    time.sleep(2.5)
+    deadline = time.monotonic() + 30
+    while _sessions(running.port) < 2 and time.monotonic() < deadline:
+        time.sleep(0.1)
+    time.sleep(0.5)
+    assert sent.poll() is None
     started = time.monotonic()
     assert running.terminate() == 0
     assert time.monotonic() - started < 3
     sent.kill()
     sent.wait()
+
+
+def _sessions(port: int) -> int:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz") as answer:
+        return json.load(answer)["sessions"]
 
 
 def _run_in_other_process(port: int) -> str:

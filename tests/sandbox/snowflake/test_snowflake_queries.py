@@ -20,7 +20,7 @@ ROW = (
     date(2005, 2, 28),
     datetime(2005, 2, 28, 14, 30, 0, 250_000),
     datetime(2005, 2, 28, 21, 15, tzinfo=UTC),
-    "it's a \\ \"symbol\"\nüß",
+    'it\'s a \\ "symbol"\nüß',
     1234.5,
     10**17,
     Decimal("44.8600"),
@@ -129,7 +129,8 @@ def test_division_by_zero_is_an_error_and_the_guards_work(cursor: SnowflakeCurso
 def test_qualify_window_frames_and_conditional_functions(cursor: SnowflakeCursor) -> None:
     cursor.execute("create table t (symbol varchar, d date, close float)")
     cursor.execute(
-        "insert into t values ('A', '2005-02-25', 1), ('A', '2005-02-28', 3), ('B', '2005-02-28', 5)"
+        "insert into t values"
+        " ('A', '2005-02-25', 1), ('A', '2005-02-28', 3), ('B', '2005-02-28', 5)"
     )
     newest = "select symbol, close from t qualify row_number() over"
     found = cursor.execute(f"{newest} (partition by symbol order by d desc) = 1 order by 1")
@@ -186,7 +187,9 @@ def test_variant_columns_and_flatten(cursor: SnowflakeCursor) -> None:
     cursor.execute("""insert into t select parse_json('{"a": {"b": [1, 2]}, "s": "x"}')""")
     [row] = cursor.execute("select v:a.b[1]::int, v:s::varchar, v:none::varchar from t").fetchall()
     assert row == (2, "x", None)
-    flat = cursor.execute("select f.value::int from t, lateral flatten(input => v:a.b) f order by 1")
+    flat = cursor.execute(
+        "select f.value::int from t, lateral flatten(input => v:a.b) f order by 1"
+    )
     assert flat.fetchall() == [(1,), (2,)]
     assert cursor.execute("select $1:s::varchar from t").fetchone() == ("x",)
 

@@ -97,6 +97,16 @@ def test_a_cloned_database_has_tables_and_views_that_read_the_clone(
         cursor.execute(f"create database other clone {clone}")
 
 
+def test_a_table_made_from_a_query_keeps_its_not_null(cursor: SnowflakeCursor) -> None:
+    create = "create or replace table t (a number(38, 0) not null, b varchar(9)) as "
+    cursor.execute(f"{create} (select x, y from (select 1 as x, null as y))")
+    with pytest.raises(IntegrityError, match="NULL result in a non-nullable column"):
+        cursor.execute(f"{create} (select x, y from (select null as x, 'new' as y))")
+    assert cursor.execute("select a, b from t").fetchall() == [(1, None)]
+    with pytest.raises(IntegrityError, match="NULL result in a non-nullable column"):
+        cursor.execute("insert into t values (null, 'x')")
+
+
 def test_swap_exchanges_two_tables(cursor: SnowflakeCursor) -> None:
     cursor.execute("create table a as select 1 as x")
     cursor.execute("create table b as select 2 as x")
