@@ -15,7 +15,10 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 
-console = Console()
+PLAIN_WIDTH = 110
+
+# Bound to the terminal, whatever is written to sys.stdout meanwhile goes elsewhere.
+console = Console(file=sys.stdout, width=None if sys.stdout.isatty() else PLAIN_WIDTH)
 
 
 class Stage:
@@ -52,6 +55,8 @@ class Board:
             TimeElapsedColumn(),
             TextColumn("[dim]{task.fields[note]}"),
             console=console,
+            redirect_stdout=False,
+            redirect_stderr=False,
             disable=not sys.stdout.isatty(),
         )
 

@@ -5,10 +5,13 @@ import os
 import signal
 import time
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from datetime import date
+from pathlib import Path
 from types import FrameType
+
+from rich.markup import escape
 
 from polygon_assets.cli.board import Board, console
 from polygon_assets.cli.prepare import prepare
@@ -80,7 +83,7 @@ def run_demo(options: Options) -> int:
     with _only_demo(layout):
         os.environ.update(layout.environment())
         try:
-            with Board() as board:
+            with Board() as board, _output_to(layout.log("demo")):
                 prepare(board, sandbox, options.symbols)
                 # Dagster takes seconds to import, so it comes after the sandbox was started.
                 from polygon_assets.cli.stages import Demo
@@ -93,7 +96,8 @@ def run_demo(options: Options) -> int:
                 sandbox.keep()
             return 0 if report.succeeded else 1
         except (StageFailedError, SandboxError) as error:
-            console.print(f"[red]✗[/] {error}", highlight=False, markup=True, soft_wrap=True)
+            console.print(f"[red]✗[/] {escape(str(error))}", highlight=False, soft_wrap=True)
+            console.print(f"Everything that was printed meanwhile: {layout.log('demo')}")
             return 1
         except KeyboardInterrupt:
             console.print("[yellow]Interrupted:[/] stopping what was started.")
@@ -101,6 +105,14 @@ def run_demo(options: Options) -> int:
         finally:
             if not layout.keep_file.exists():
                 sandbox.stop()
+
+
+@contextmanager
+def _output_to(log: Path) -> Generator[None, None, None]:
+    """Send what Dagster and dbt print to a file: the terminal belongs to the bars."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("a") as file, redirect_stdout(file), redirect_stderr(file):
+        yield
 
 
 @contextmanager

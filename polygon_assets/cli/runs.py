@@ -146,18 +146,22 @@ class Runner:
 
         thread = threading.Thread(target=work, name="dagster-run", daemon=True)
         thread.start()
+        done, cursor = 0, None
         while thread.is_alive():
             thread.join(LOOK_SECONDS)
-            progress(self._done(run_id))
+            found, cursor = self._news(run_id, cursor)
+            done += found
+            progress(done)
         if problems:
             raise problems[0]
-        progress(self._done(run_id))
         return _outcome(results[0])
 
-    def _done(self, run_id: str) -> int:
-        if self.instance.get_run_by_id(run_id) is None:
-            return 0
-        return len(self.instance.get_records_for_run(run_id, of_type=DONE).records)
+    def _news(self, run_id: str, cursor: str | None) -> tuple[int, str | None]:
+        """How much was done since the last look, and where the next look begins."""
+        if cursor is None and self.instance.get_run_by_id(run_id) is None:
+            return 0, None
+        news = self.instance.get_records_for_run(run_id, cursor=cursor, of_type=DONE)
+        return len(news.records), news.cursor
 
 
 def _tags(window: SessionWindow) -> dict[str, str]:

@@ -40,7 +40,8 @@ class Kafka(dg.ConfigurableResource[Any]):
                 api_key=self.api_key,
                 api_secret=SecretStr(self.api_secret),
             )
-            self._admin = AdminClient({**settings.client_config()})
+            # Its failures are exceptions here; what librdkafka prints besides is noise.
+            self._admin = AdminClient({**settings.client_config(), "log_level": 0})
         return self._admin
 
     def create_topics(self, replication_factor: int = -1) -> list[str]:

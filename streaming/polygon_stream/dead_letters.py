@@ -41,7 +41,7 @@ class DeadLetters:
         failed_before = self._publisher.failed
         for reject in rejects:
             message = reject.message
-            self._publisher.publish(
+            self._publisher.publish_dead_letter(
                 self._topic,
                 _bytes(message.key()),
                 _bytes(message.value()),

@@ -21,8 +21,6 @@ LATE_SECONDS = 20 * 60.0
 """Bars are sent again up to fifteen minutes late: an event this much older is still the same day's
 stream, an older one belongs to another run of it."""
 
-_NEW_YORK = ZoneInfo("America/New_York")
-
 
 @dataclass
 class _Gap:
@@ -109,7 +107,7 @@ def _continues(last: float | None, event: float | None) -> bool:
 
 
 def _new_york_date(moment: float) -> date:
-    return datetime.fromtimestamp(moment, _NEW_YORK).date()
+    return datetime.fromtimestamp(moment, ZoneInfo("America/New_York")).date()
 
 
 def last_record_time(kafka: KafkaSettings, topic: str) -> tuple[float, float | None] | None:

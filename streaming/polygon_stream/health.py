@@ -42,7 +42,12 @@ def serve_health(port: int, report: Report) -> Callable[[], None]:
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002
             """A probe every few seconds is no news."""
 
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", port), Handler)
+    try:
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", port), Handler)
+    except OSError as error:
+        raise OSError(
+            f"port {port} for /healthz is in use: choose another STREAM_HEALTH_PORT, 0 = none"
+        ) from error
     threading.Thread(target=server.serve_forever, name="health", daemon=True).start()
 
     def stop() -> None:

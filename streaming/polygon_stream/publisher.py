@@ -5,11 +5,14 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from confluent_kafka import KafkaError, Message, Producer
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from polygon_stream.settings import KafkaSettings
 
 log = logging.getLogger(__name__)
+
+MAX_DEAD_LETTER_BYTES = 900_000
+"""Kafka takes a megabyte, headers included."""
 
 Headers = list[tuple[str, str | bytes | None]]
 Record = tuple[str, bytes, bytes, int, Headers | None]
@@ -84,24 +87,29 @@ class Publisher:
             headers: Facts about the record.
         """
         if not self._overflow:
-            try:
-                self._produce(topic, key, value, timestamp, headers)
+            if self._produce(topic, key, value, timestamp, headers):
                 return
-            except BufferError:
-                log.warning("Kafka's queue is full: the stream is paused until it drains")
-                self.on_congestion(True)
+            log.warning("Kafka's queue is full: the stream is paused until it drains")
+            self.on_congestion(True)
         if len(self._overflow) >= self._overflow_records:
             self.overflow_dropped += 1
             return
         self._overflow.append((topic, key, value, timestamp, headers))
 
+    def publish_dead_letter(
+        self, topic: str, key: bytes, value: bytes, timestamp: int, headers: Headers
+    ) -> None:
+        """Queue a dead letter; a long one is cut and has its length in the header ``bytes``."""
+        if len(value) > MAX_DEAD_LETTER_BYTES:
+            headers = [*headers, ("bytes", str(len(value)))]
+            value = value[:MAX_DEAD_LETTER_BYTES]
+        self.publish(topic, key, value, timestamp, headers)
+
     def serve(self) -> None:
         """Deliver callbacks and move waiting records on. Call often; returns at once."""
         self._producer.poll(0)
         while self._overflow:
-            try:
-                self._produce(*self._overflow[0])
-            except BufferError:
+            if not self._produce(*self._overflow[0]):
                 return
             self._overflow.popleft()
             if not self._overflow:
@@ -135,16 +143,32 @@ class Publisher:
 
     def _produce(
         self, topic: str, key: bytes, value: bytes, timestamp: int, headers: Headers | None
-    ) -> None:
-        if headers is None:
-            self._producer.produce(topic, value, key or None, timestamp=timestamp)
-        else:
-            self._producer.produce(topic, value, key or None, timestamp=timestamp, headers=headers)
+    ) -> bool:
+        """Hand a record to librdkafka.
+
+        Returns:
+            False when its queue is full; a record that it refuses for good is counted.
+        """
+        try:
+            if headers is None:
+                self._producer.produce(topic, value, key or None, timestamp=timestamp)
+            else:
+                self._producer.produce(
+                    topic, value, key or None, timestamp=timestamp, headers=headers
+                )
+        except BufferError:
+            return False
+        except KafkaException as error:
+            self._refused(topic, error.args[0])
+        return True
 
     def _on_delivery(self, error: KafkaError | None, message: Message) -> None:
         if error is not None:
-            self.failed += 1
-            log.error("Kafka refused a record for %s: %s", message.topic(), error)
+            self._refused(message.topic() or "", error)
+
+    def _refused(self, topic: str, error: KafkaError) -> None:
+        self.failed += 1
+        log.error("Kafka refused a record for %s: %s", topic, error)
 
     def _on_error(self, error: KafkaError) -> None:
         if error.fatal():

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import msgspec
 
 from polygon_stream.frames import FrameError, channel_and_symbol, slice_frame
-from polygon_stream.publisher import Publisher
+from polygon_stream.publisher import Headers, Publisher
 from polygon_stream.settings import TopicSettings
 
 log = logging.getLogger(__name__)
@@ -93,8 +93,8 @@ class EventRouter:
     def _dead_letter(self, value: bytes, reason: str, received: int) -> None:
         self.dead_letters += 1
         log.warning("dead letter: %s", reason)
-        headers: list[tuple[str, str | bytes | None]] = [
+        headers: Headers = [
             ("reason", reason),
             ("source", "producer"),
         ]
-        self._publisher.publish(self._dead_letter_topic, b"", value, received, headers)
+        self._publisher.publish_dead_letter(self._dead_letter_topic, b"", value, received, headers)

@@ -11,7 +11,15 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import msgspec
-from picows import WSCloseCode, WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
+from picows import (
+    WSCloseCode,
+    WSError,
+    WSFrame,
+    WSListener,
+    WSMsgType,
+    WSTransport,
+    ws_connect,
+)
 
 from polygon_stream.settings import StreamSettings
 
@@ -187,7 +195,7 @@ class VendorSession(WSListener):
     async def _watch_connection(self, transport: WSTransport) -> None:
         try:
             await transport.wait_disconnected()
-        except OSError as error:
+        except (OSError, WSError) as error:
             raise StreamEnded(f"connection lost: {error}") from error
         raise StreamEnded(self._close_reason)
 

@@ -214,6 +214,35 @@ async def test_what_is_not_understood_is_a_dead_letter(kafka):
     assert len(letters) == 4
 
 
+async def test_a_dead_letter_longer_than_kafka_takes_is_cut(kafka):
+    async with running(kafka, sends("x" * 3_000_000, frame(bar("AAPL", 1)))) as run:
+        await until(lambda: run.facts()["events"] == 1)
+        await run.stop()
+        (letter,) = run.written(kafka.topics.dead_letter)
+    assert len(letter.value()) == 900_000
+    assert dict(letter.headers())["bytes"] == b"3000000"
+
+
+async def test_an_event_longer_than_kafka_takes_is_counted(kafka):
+    huge = bar("AAPL", 1) | {"x": "y" * 2_000_000}
+    async with running(kafka, sends(frame(huge), frame(bar("AAPL", 2)))) as run:
+        await until(lambda: run.facts()["events"] == 2)
+        await run.stop()
+        assert run.facts()["refused_by_kafka"] == 1
+        assert len(run.written(kafka.topics.agg_1s)) == 1
+
+
+async def test_bytes_that_are_no_websocket_frame_end_the_session(kafka):
+    async def garbage(socket_):
+        await handshake(socket_)
+        socket_.transport.write(b"\xff" * 200)
+        await socket_.wait_closed()
+
+    async with running(kafka, garbage, sends(frame(bar("AAPL", 1)))) as run:
+        await until(lambda: run.facts()["events"] == 1)
+        assert run.facts()["reconnects"] == 1
+
+
 async def test_minute_bars_go_to_their_own_topic(kafka):
     minute = bar("MSFT", 1) | {"ev": "AM"}
     async with running(kafka, sends(frame(minute)), channels="A.*, AM.*") as run:

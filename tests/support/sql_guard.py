@@ -29,7 +29,10 @@ _BEFORE_PARENTHESIS = frozenset(_GRAMMAR.split())
 _FOREIGN_TYPES = frozenset(_DUCKDB_TYPES.split())
 _FOREIGN_PAIRS = ("USING SAMPLE", "POSITIONAL JOIN", "SEMI JOIN", "ANTI JOIN")
 
-_STATEMENTS = (exp.Query, exp.DML, exp.Create, exp.Alter, exp.Drop, exp.TruncateTable)
+_STATEMENTS = (
+    *(exp.Query, exp.DML, exp.Create, exp.Alter, exp.Drop, exp.TruncateTable),
+    *(exp.Transaction, exp.Commit, exp.Rollback),
+)
 
 _FOREIGN: list[tuple[type[exp.Expr], Callable[[exp.Expr], bool], str]] = [
     (exp.Distinct, lambda node: node.args.get("on") is not None, "DISTINCT ON"),
@@ -50,21 +53,26 @@ def findings(sql: str) -> list[str]:
         statements = [each for each in sqlglot.parse(sql, read="snowflake") if each is not None]
     except SqlglotError as error:
         return [f"does not parse: {str(error).splitlines()[0]}"]
-    names = {cte.alias.upper() for each in statements for cte in each.find_all(exp.CTE)}
+    names = {
+        named.alias_or_name.upper() if isinstance(named, exp.CTE) else named.name.upper()
+        for each in statements
+        for named in each.find_all(exp.CTE, exp.Table)
+        if not isinstance(named.this, exp.Func)
+    }
     found = list(_foreign_functions(tokens, names)) + list(_foreign_tokens(tokens))
     for statement in statements:
         found += _foreign_constructs(statement)
     return sorted(set(found))
 
 
-def _foreign_functions(tokens: list[Token], query_names: set[str]) -> Iterator[str]:
+def _foreign_functions(tokens: list[Token], table_names: set[str]) -> Iterator[str]:
     for token, after in pairwise(tokens):
         name = token.text.upper()
         if after.token_type != TokenType.L_PAREN or not name.replace("_", "").isalnum():
             continue
         if token.token_type in (TokenType.STRING, TokenType.IDENTIFIER, TokenType.NUMBER):
             continue
-        if name not in SNOWFLAKE_FUNCTIONS | _BEFORE_PARENTHESIS | query_names:
+        if name not in SNOWFLAKE_FUNCTIONS | _BEFORE_PARENTHESIS | table_names:
             yield f"function {name}"
 
 

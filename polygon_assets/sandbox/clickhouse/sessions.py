@@ -106,12 +106,13 @@ def _undo(handle: Handle, request: Request) -> list[str]:
 
     One insert's deduplication token, left in place, would make the next insert vanish.
     """
-    names = list(request.settings)
-    values = [f"toString(getSetting({quoted(name)}))" for name in names]
-    database, *before = handle.rows(f"SELECT {', '.join(['currentDatabase()', *values])}")[0]
-    undo = [f"USE {identifier(database)}"]
-    if names:
-        undo.append(f"SET {_assignments(dict(zip(names, before, strict=True)))}")
+    undo: list[str] = []
+    if request.database:
+        undo.append(f"USE {identifier(handle.rows('SELECT currentDatabase()')[0][0])}")
+    if request.settings:
+        values = ", ".join(f"toString(getSetting({quoted(name)}))" for name in request.settings)
+        before = dict(zip(request.settings, handle.rows(f"SELECT {values}")[0], strict=True))
+        undo.append(f"SET {_assignments(before)}")
     return undo
 
 

@@ -31,6 +31,7 @@ _log = logging.getLogger(__name__)
 Json = dict[str, Any]
 
 WRONG_LOGIN = "390100"
+LOGIN_FAILED = "390201"
 SESSION_UNKNOWN = "390112"
 LOGIN_AGAIN = "390114"
 INTERNAL_ERROR = "000603"
@@ -86,7 +87,11 @@ class SnowflakeServer:
             )
         if not self.credentials.accept(str(data.get("LOGIN_NAME")), str(data.get("PASSWORD"))):
             return _failure(WRONG_LOGIN, "Incorrect username or password was specified.")
-        session = await run_in_threadpool(self._open_session, request, data)
+        try:
+            session = await run_in_threadpool(self._open_session, request, data)
+        except duckdb.Error as error:
+            # An HTTP error would be repeated until the client's login timeout.
+            return _failure(LOGIN_FAILED, f"The session's database cannot be opened: {error}")
         return _success(
             {
                 "token": self.sessions.add(session),

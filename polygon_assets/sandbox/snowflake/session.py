@@ -16,7 +16,7 @@ from polygon_assets.sandbox.snowflake.names import quoted
 from polygon_assets.sandbox.snowflake.storage import DATABASE_SUFFIX
 from polygon_assets.sandbox.snowflake.temporary import TemporaryNames
 
-KEPT_RESULTS = 32
+KEPT_RESULTS = 8
 """Results that RESULT_SCAN can still find."""
 
 
@@ -99,6 +99,7 @@ class Session(FakeSnowflakeConnection):
         self.duck.execute(f"ATTACH IF NOT EXISTS '{path}' AS {quoted(name)}")
         self.duck.execute(info_schema.per_db_creation_sql(name))
         self.duck.execute(macros.creation_sql(name))
+        self.duck.execute(f"CREATE SCHEMA IF NOT EXISTS {quoted(name, 'PUBLIC')}")
 
     def leave_database(self, name: str) -> None:
         """Have no current database where it is this one."""

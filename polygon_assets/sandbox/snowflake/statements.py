@@ -89,6 +89,9 @@ def answered(statement: Expr, session: StatementSession) -> Expr | None:
         return _success()
     if isinstance(statement, exp.Create) and statement.args.get("clone"):
         return _clone(statement, session)
+    if isinstance(statement, exp.Create) and statement.args.get("kind") == "DATABASE":
+        _make_database(statement, session)
+        return _success()
     if isinstance(statement, exp.Create) and _like(statement) is not None:
         return _create_like(statement, session)
     if isinstance(statement, exp.Drop) and statement.args.get("kind") == "DATABASE":
@@ -138,7 +141,7 @@ def _clone(create: exp.Create, session: StatementSession) -> Expr:
     if clone.args.get("at") is not None or clone.this.args.get("when") is not None:
         message = "CLONE AT (time travel)"
         raise NotImplementedError(message)
-    replace, if_not_exists = bool(create.args.get("replace")), bool(create.args.get("exists"))
+    replace = bool(create.args.get("replace"))
     target, source = create.this, clone.this
     if kind == "TABLE":
         clones.copy_table(
@@ -153,36 +156,36 @@ def _clone(create: exp.Create, session: StatementSession) -> Expr:
             session.duck.execute(f"DROP SCHEMA IF EXISTS {into.sql()} CASCADE")
         clones.copy_schema(session.duck, schema_name(source, session), into)
     elif kind == "DATABASE":
-        _clone_database(
-            session,
-            stored(source.this) or "",
-            stored(target.this) or "",
-            replace=replace,
-            if_not_exists=if_not_exists,
-        )
+        _clone_database(create, session)
     else:
         message = f"CLONE of {kind}"
         raise NotImplementedError(message)
     return _success()
 
 
-def _clone_database(
-    session: StatementSession, source: str, target: str, *, replace: bool, if_not_exists: bool
-) -> None:
+def _clone_database(create: exp.Create, session: StatementSession) -> None:
+    source, target = stored(create.args["clone"].this.this) or "", stored(create.this.this) or ""
     if not clones.database_exists(session.duck, source):
         raise _no_database(source)
-    if clones.database_exists(session.duck, target):
-        if if_not_exists:
-            return
-        if not replace:
+    if _make_database(create, session):
+        for schema in clones.schemas_of(session.duck, source):
+            clones.copy_schema(session.duck, schema, schema._replace(database=target))
+
+
+def _make_database(create: exp.Create, session: StatementSession) -> bool:
+    """Create a database as the statement says; whether it is a new one."""
+    name = stored(create.this.this) or ""
+    if clones.database_exists(session.duck, name):
+        if create.args.get("exists"):
+            return False
+        if not create.args.get("replace"):
             raise ProgrammingError(
-                msg=f"{COMPILATION}Object '{target}' already exists.", errno=2002, sqlstate="42710"
+                msg=f"{COMPILATION}Object '{name}' already exists.", errno=2002, sqlstate="42710"
             )
-        session.leave_database(target)
-        clones.drop_database(session.duck, target)
-    session.create_database(target)
-    for schema in clones.schemas_of(session.duck, source):
-        clones.copy_schema(session.duck, schema, schema._replace(database=target))
+        session.leave_database(name)
+        clones.drop_database(session.duck, name)
+    session.create_database(name)
+    return True
 
 
 def _create_like(create: exp.Create, session: StatementSession) -> Expr:

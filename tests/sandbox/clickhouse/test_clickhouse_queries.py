@@ -60,6 +60,13 @@ def test_database_of_a_request_holds_for_that_request_only(client: Client) -> No
     assert own.startswith("test_")
 
 
+def test_use_holds_for_the_session(gateway) -> None:
+    client = gateway.client()
+    client.command("USE system")
+    assert client.command("SELECT currentDatabase()") == "system"
+    assert gateway.client().command("SELECT currentDatabase()") == "default"
+
+
 def test_a_session_that_made_itself_read_only_ends(client: Client) -> None:
     client.command("SELECT 1", settings={"readonly": 1})
     assert client.command("SELECT 1", settings={"max_threads": 2}) == 1

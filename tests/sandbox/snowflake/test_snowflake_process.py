@@ -24,6 +24,11 @@ def test_a_wrong_password_is_answered_at_once(server) -> None:
     assert time.monotonic() - started < 4
 
 
+def test_a_database_that_cannot_be_named_so_is_answered_at_once(server) -> None:
+    with pytest.raises(snowflake.connector.DatabaseError, match="cannot be opened"):
+        server.connect(database="no such-name")
+
+
 def test_health_tells_sessions_and_bytes(server, connect) -> None:
     connect()
     with urllib.request.urlopen(f"http://127.0.0.1:{server.port}/healthz") as answer:

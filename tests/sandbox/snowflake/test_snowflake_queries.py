@@ -226,3 +226,21 @@ def test_statements_of_an_account_are_accepted_without_effect(cursor: SnowflakeC
     assert cursor.execute("show grants on table t").fetchall() == []
     found = cursor.execute("select comment from information_schema.tables where table_name = 'T'")
     assert found.fetchone() == ("it's a table",)
+
+
+def test_the_information_schema_has_tables_and_views(cursor: SnowflakeCursor) -> None:
+    cursor.execute("create table t (a number(38, 0) not null, b varchar(7), c number(18, 4))")
+    cursor.execute("create view v as select a from t")
+    tables = cursor.execute(
+        "select table_name, table_type from information_schema.tables order by table_name"
+    ).fetchall()
+    assert tables == [("T", "BASE TABLE"), ("V", "VIEW")]
+    columns = cursor.execute(
+        "select column_name, data_type, is_nullable, character_maximum_length, numeric_scale"
+        " from information_schema.columns where table_name = 'T' order by ordinal_position"
+    ).fetchall()
+    assert columns == [
+        ("A", "NUMBER", "NO", None, 0),
+        ("B", "TEXT", "YES", 7, None),
+        ("C", "NUMBER", "YES", None, 4),
+    ]

@@ -20,6 +20,8 @@ from support.sql_guard import findings
         "merge into a using b on a.x = b.x when matched then update set y = b.y"
         " when not matched then insert (x, y) values (b.x, b.y)",
         "create or replace transient table a.b.c as (select 1 as x)",
+        "create or replace view a.b.stg_bars (symbol, close) as (select symbol, close from t)",
+        "insert into a.b.bars (symbol, close) (select symbol, close from t); commit",
         "delete from t using (select distinct d from u) as picked where t.d = picked.d",
     ],
 )

@@ -8,6 +8,7 @@ from polygon_assets.sandbox.snowflake.patches import (
     comment_with_apostrophe,
     describe_temporary_table,
     information_schema_numbers,
+    information_schema_views,
     quoted_identifier_argument,
     sum_of_numbers,
 )
@@ -18,5 +19,6 @@ def apply() -> None:
     comment_with_apostrophe.apply()
     describe_temporary_table.apply()
     information_schema_numbers.apply()
+    information_schema_views.apply()
     quoted_identifier_argument.apply()
     sum_of_numbers.apply()

@@ -1,0 +1,55 @@
+"""The sandbox's engines as processes, and the product's own resources that point to them."""
+
+from collections.abc import Iterator
+
+import pytest
+from checks_support import NAMES, variables
+from support.servers import server
+
+from polygon_assets.defs.rollups.assets import ROLLUPS
+from polygon_assets.defs.rollups.rebuild import create_tables
+from polygon_assets.env import PROJECT_ROOT
+from polygon_assets.resources.clickhouse import ClickHouse, clickhouse
+from polygon_assets.resources.snowflake import Warehouse, warehouse
+from polygon_assets.sandbox.airbyte.catalog import read_streams
+from polygon_assets.sandbox.airbyte.warehouse import Warehouse as AirbyteDestination
+from polygon_assets.sandbox.airbyte.warehouse import destination_from_environment
+from polygon_stream import schema
+
+MANIFEST = PROJECT_ROOT / "airbyte_connector" / "manifest.yaml"
+
+
+@pytest.fixture(scope="session")
+def snowflake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
+    """A warehouse with empty schemas, and the raw tables as Airbyte makes them."""
+    with server("snowflake", tmp_path_factory.mktemp("snowflake")) as port:
+        with variables(SNOWFLAKE_PORT=str(port)):
+            resource = warehouse(NAMES).process_config_and_initialize()
+            where = destination_from_environment(NAMES.snowflake_database, "RAW")
+        resource.create_schemas()
+        airbyte = AirbyteDestination(where, "tests")
+        airbyte.prepare(list(read_streams(MANIFEST).values()))
+        airbyte.close()
+        yield resource
+
+
+@pytest.fixture(scope="session")
+def clickhouse_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClickHouse]:
+    """ClickHouse with the stream's tables and the rollups, as `polygon bootstrap` makes them."""
+    with server("clickhouse", tmp_path_factory.mktemp("clickhouse")) as port:
+        with variables(CLICKHOUSE_URL=f"http://127.0.0.1:{port}"):
+            resource = clickhouse(NAMES).process_config_and_initialize()
+        with resource.client() as client:
+            schema.apply(client, resource.ticks)
+        create_tables(resource, ROLLUPS)
+        yield resource
+
+
+@pytest.fixture
+def ticks(clickhouse_server: ClickHouse) -> ClickHouse:
+    """The same ClickHouse with empty tables."""
+    with clickhouse_server.client() as client:
+        tables = ["{ticks}.bars_1s", *(f"{{rollups}}.{rollup.name}" for rollup in ROLLUPS)]
+        for table in tables:
+            client.command(f"TRUNCATE TABLE {clickhouse_server.render(table)}")
+    return clickhouse_server
