@@ -13,6 +13,7 @@ import dagster as dg
 
 from polygon_assets.partitions import SessionWindow, run_window
 from polygon_assets.policies import session_spec
+from polygon_assets.preflight import AIRBYTE, explained
 from polygon_assets.resources.airbyte import PolygonAirbyte, SyncReport
 from polygon_assets.resources.snowflake import Warehouse
 
@@ -66,7 +67,8 @@ def raw_assets(connection: str, tables: Sequence[RawTable]) -> dg.AssetsDefiniti
         context: dg.AssetExecutionContext, airbyte: PolygonAirbyte, snowflake: Warehouse
     ) -> Iterator[dg.MaterializeResult[Any]]:
         window = run_window(context.run.tags)
-        report = airbyte.sync_window(connection, str(window.first), str(window.last))
+        with explained(AIRBYTE):
+            report = airbyte.sync_window(connection, str(window.first), str(window.last))
         for table in tables:
             counts = rows_per_session(snowflake, table, window)
             require_every_session(table, window, counts)

@@ -1,6 +1,9 @@
 """Is every outside system there? Asked before work starts, so that the answer is one sentence."""
 
+import os
 import socket
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -9,6 +12,16 @@ from polygon_stream.settings import ClickHouseSettings, KafkaSettings, PolygonSe
 from polygon_assets.settings import AirbyteSettings, EcsSettings, SnowflakeSettings
 
 TIMEOUT_SECONDS = 5.0
+
+POLYGON, KAFKA, CLICKHOUSE = "Polygon REST", "Kafka", "ClickHouse"
+SNOWFLAKE, AIRBYTE, ECS = "Snowflake", "Airbyte", "AWS ECS"
+
+
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+class MissingCredentialError(ValueError):
+    """A credential is not in the environment."""
 
 
 class ServiceUnreachableError(ConnectionError):
@@ -24,12 +37,30 @@ class Endpoint:
         host: Host name or address.
         port: TCP port.
         variable: The environment variable that sets the address.
+        credentials: Variables without which the system refuses; ``A|B`` is one or the other.
     """
 
     system: str
     host: str
     port: int
     variable: str
+    credentials: tuple[str, ...] = ()
+
+    def require_credentials(self) -> None:
+        """Look for the credentials where the system is not on this machine.
+
+        Raises:
+            MissingCredentialError: Names the variable to set.
+        """
+        if self.host in LOOPBACK:
+            return
+        for name in self.credentials:
+            if not any(os.environ.get(one) for one in name.split("|")):
+                wanted = name.replace("|", " or ")
+                raise MissingCredentialError(
+                    f"{self.variable} points {self.system} to {self.host}, but {wanted} is not "
+                    "set: put the credential into the environment."
+                )
 
     def check(self) -> None:
         """Connect once.
@@ -49,29 +80,63 @@ class Endpoint:
 def endpoints() -> list[Endpoint]:
     """The addresses that the environment names."""
     snowflake_host, snowflake_port, _ = SnowflakeSettings().address
-    kafka_host, _, kafka_port = KafkaSettings().bootstrap_servers.split(",")[0].rpartition(":")
+    kafka = KafkaSettings()
+    kafka_host, _, kafka_port = kafka.bootstrap_servers.split(",")[0].rpartition(":")
+    if not kafka_host or not kafka_port.isdigit():
+        raise ValueError(
+            f"KAFKA_BOOTSTRAP_SERVERS is {kafka.bootstrap_servers!r}: set it to host:port, or to "
+            "several with commas between, or unset it."
+        )
+    is_sasl = kafka.security_protocol.startswith("SASL")
+    sasl = ("KAFKA_API_KEY", "KAFKA_API_SECRET") if is_sasl else ()
     return [
-        _of_url("Polygon REST", PolygonSettings().rest_url, "POLYGON_REST_URL"),
+        _of_url(POLYGON, PolygonSettings().rest_url, "POLYGON_REST_URL", "POLYGON_API_KEY"),
         _of_url("Polygon WebSocket", PolygonSettings().ws_url, "POLYGON_WS_URL"),
-        Endpoint("Kafka", kafka_host, int(kafka_port), "KAFKA_BOOTSTRAP_SERVERS"),
-        _of_url("ClickHouse", ClickHouseSettings().url, "CLICKHOUSE_URL"),
-        Endpoint("Snowflake", snowflake_host, snowflake_port, "SNOWFLAKE_HOST"),
-        _of_url("Airbyte", AirbyteSettings().rest_url, "AIRBYTE_REST_URL"),
-        _of_url("AWS ECS", EcsSettings().ecs_endpoint_url, "ECS_ENDPOINT_URL"),
+        Endpoint(KAFKA, kafka_host, int(kafka_port), "KAFKA_BOOTSTRAP_SERVERS", sasl),
+        _of_url(CLICKHOUSE, ClickHouseSettings().url, "CLICKHOUSE_URL", "CLICKHOUSE_PASSWORD"),
+        Endpoint(
+            SNOWFLAKE,
+            snowflake_host,
+            snowflake_port,
+            "SNOWFLAKE_ACCOUNT",
+            ("SNOWFLAKE_USER", "SNOWFLAKE_PASSWORD|SNOWFLAKE_PRIVATE_KEY"),
+        ),
+        _of_url(AIRBYTE, AirbyteSettings().rest_url, "AIRBYTE_REST_URL", "AIRBYTE_CLIENT_SECRET"),
+        _of_url(ECS, EcsSettings().ecs_endpoint_url, "ECS_ENDPOINT_URL"),
     ]
 
 
 def require_services() -> None:
-    """Connect to every system once.
+    """Look for every credential and connect to every system once.
 
     Raises:
-        ServiceUnreachableError: The first that does not answer.
+        MissingCredentialError: A system outside of this machine lacks a credential.
+        ServiceUnreachableError: The first system that does not answer.
     """
+    for endpoint in endpoints():
+        endpoint.require_credentials()
     for endpoint in endpoints():
         endpoint.check()
 
 
-def _of_url(system: str, url: str, variable: str) -> Endpoint:
+@contextmanager
+def explained(system: str) -> Generator[None, None, None]:
+    """Turn a failure into one clear sentence where its cause is that the system is away.
+
+    Args:
+        system: Name of an endpoint.
+
+    Raises:
+        ServiceUnreachableError: In place of the block's exception, if the system does not answer.
+    """
+    try:
+        yield
+    except Exception:
+        next(one for one in endpoints() if one.system == system).check()
+        raise
+
+
+def _of_url(system: str, url: str, variable: str, *credentials: str) -> Endpoint:
     parts = urlsplit(url)
     try:
         port = parts.port
@@ -83,4 +148,4 @@ def _of_url(system: str, url: str, variable: str) -> Endpoint:
             f"{variable} is {url!r}: set it to an address such as https://host:443, or unset it."
         )
     default = 443 if parts.scheme in ("https", "wss") else 80
-    return Endpoint(system, parts.hostname, port or default, variable)
+    return Endpoint(system, parts.hostname, port or default, variable, credentials)

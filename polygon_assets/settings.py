@@ -8,7 +8,7 @@ import os
 
 import dagster as dg
 from polygon_stream.settings import ClickHouseSettings, KafkaSettings, PolygonSettings
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 SANDBOX_ACCOUNT = "sandbox"
@@ -147,6 +147,17 @@ ALL_SETTINGS: tuple[type[BaseSettings], ...] = (
     EcsSettings,
     StreamTaskSettings,
 )
+
+
+def wrong_setting(error: ValidationError) -> str | None:
+    """The sentence for a setting that could not be read, or None for any other error."""
+    found = [one for one in ALL_SETTINGS if one.__name__ == error.title]
+    if not found:
+        return None
+    prefix = found[0].model_config.get("env_prefix") or ""
+    problem = error.errors()[0]
+    variable = f"{prefix}{problem['loc'][0]}".upper()
+    return f"{variable} is {problem['input']!r}: {problem['msg']}. Correct it, or unset it."
 
 
 def from_env(variable: str, default: str) -> str:

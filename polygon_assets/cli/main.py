@@ -1,15 +1,16 @@
 """The command ``polygon``."""
 
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 
 from polygon_assets.cli.board import console
-from polygon_assets.env import DeploymentError
-from polygon_assets.sandbox.layout import SandboxConfigError
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
 
 app = typer.Typer(
     help="US stocks from Polygon.io (Massive), batch and streaming, as Dagster assets.",
@@ -103,10 +104,21 @@ def bootstrap() -> None:
 
 def main() -> None:
     """Run the command; a known problem is one sentence and exit code 1."""
+    from pydantic import ValidationError
+
     from polygon_assets.sandbox.control import SandboxError
 
     try:
         app()
-    except (SandboxError, SandboxConfigError, DeploymentError, ConnectionError, ValueError) as e:
-        Console(stderr=True).print(f"[red]✗[/] {escape(str(e))}", highlight=False, soft_wrap=True)
+    except (SandboxError, ConnectionError, ValueError) as error:
+        sentence = _settings_sentence(error) if isinstance(error, ValidationError) else str(error)
+        if sentence is None:
+            raise
+        Console(stderr=True).print(f"[red]✗[/] {escape(sentence)}", highlight=False, soft_wrap=True)
         sys.exit(1)
+
+
+def _settings_sentence(error: "ValidationError") -> str | None:
+    from polygon_assets.settings import wrong_setting
+
+    return wrong_setting(error)

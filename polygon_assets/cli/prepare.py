@@ -9,6 +9,7 @@ from pathlib import Path
 
 from polygon_assets.cli.board import Board, Stage
 from polygon_assets.env import PROJECT_ROOT
+from polygon_assets.manifest import DBT_PROJECT, manifest_is_current
 from polygon_assets.sandbox.control import (
     Sandbox,
     SandboxError,
@@ -19,8 +20,6 @@ from polygon_assets.sandbox.control import (
 from polygon_assets.sandbox.layout import SERVERS
 
 CONNECTOR = PROJECT_ROOT / "airbyte_connector"
-DBT_PROJECT = PROJECT_ROOT / "dbt_polygon"
-MANIFEST = DBT_PROJECT / "target" / "manifest.json"
 LOOK_SECONDS = 0.1
 
 DAGSTER_YAML = """\
@@ -32,6 +31,8 @@ concurrency:
   runs:
     max_concurrent_runs: 2
 telemetry:
+  enabled: false
+nux:
   enabled: false
 """
 
@@ -79,19 +80,6 @@ def missing_builds(logs: Path) -> list[Build]:
         command = [uv, "sync", "--project", str(CONNECTOR), "--frozen", "--no-dev"]
         builds.append(Build("connector's environment", command, logs / "connector.log"))
     return builds
-
-
-def manifest_is_current() -> bool:
-    """Whether dbt's manifest is newer than every file that it is made from."""
-    if not MANIFEST.exists():
-        return False
-    made = MANIFEST.stat().st_mtime
-    sources = (
-        path
-        for path in DBT_PROJECT.rglob("*")
-        if path.suffix in (".sql", ".yml", ".csv") and "target" not in path.parts
-    )
-    return all(path.stat().st_mtime <= made for path in sources)
 
 
 def prepare(board: Board, sandbox: Sandbox, symbols: str) -> None:

@@ -10,6 +10,7 @@ from clickhouse_connect.driver.client import Client
 from pydantic import Field
 
 from polygon_assets.env import Names
+from polygon_assets.preflight import CLICKHOUSE, explained
 from polygon_assets.settings import ClickHouseSettings, from_env
 
 Row = tuple[Any, ...]
@@ -27,16 +28,17 @@ class ClickHouse(dg.ConfigurableResource[Any]):
     @contextmanager
     def client(self) -> Generator[Client, None, None]:
         """A client without a server session, so that several threads may have one each."""
-        client = clickhouse_connect.get_client(
-            dsn=self.url,
-            username=self.user,
-            password=self.password,
-            autogenerate_session_id=False,
-        )
-        try:
-            yield client
-        finally:
-            client.close()
+        with explained(CLICKHOUSE):
+            client = clickhouse_connect.get_client(
+                dsn=self.url,
+                username=self.user,
+                password=self.password,
+                autogenerate_session_id=False,
+            )
+            try:
+                yield client
+            finally:
+                client.close()
 
     def query(self, sql: str, parameters: Mapping[str, object] | None = None) -> list[Row]:
         """The rows of a query. ``{ticks}`` and ``{rollups}`` stand for the databases.

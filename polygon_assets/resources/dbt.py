@@ -5,12 +5,12 @@ from pathlib import Path
 
 from dagster_dbt import DbtCliResource, DbtProject
 
-from polygon_assets.env import PROJECT_ROOT, Names
+from polygon_assets.env import Names
+from polygon_assets.manifest import DBT_PROJECT, manifest_is_current
 
-dbt_project = DbtProject(
-    project_dir=PROJECT_ROOT / "dbt_polygon", profiles_dir=PROJECT_ROOT / "dbt_polygon"
-)
-dbt_project.prepare_if_dev()
+dbt_project = DbtProject(project_dir=DBT_PROJECT, profiles_dir=DBT_PROJECT)
+if not manifest_is_current():
+    dbt_project.prepare_if_dev()
 
 DBT = Path(sys.executable).with_name("dbt")
 

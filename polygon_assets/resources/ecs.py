@@ -11,6 +11,7 @@ from dagster_aws.utils import ResourceWithBoto3Configuration, construct_boto_cli
 from pydantic import Field
 
 from polygon_assets.env import PROJECT_ROOT, Names
+from polygon_assets.preflight import ECS, explained
 from polygon_assets.settings import EcsSettings, StreamTaskSettings, from_env
 
 if TYPE_CHECKING:
@@ -97,7 +98,8 @@ class StreamServices(ResourceWithBoto3Configuration):
         }
 
     def _call(self, action: str, **arguments: Any) -> dict[str, Any]:
-        return getattr(self.client(), action)(cluster=self.cluster, **arguments)
+        with explained(ECS):
+            return getattr(self.client(), action)(cluster=self.cluster, **arguments)
 
 
 def stream_services(names: Names) -> StreamServices:

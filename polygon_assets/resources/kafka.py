@@ -10,6 +10,7 @@ from polygon_stream.settings import KafkaSettings
 from pydantic import Field, PrivateAttr, SecretStr
 
 from polygon_assets.env import Names
+from polygon_assets.preflight import KAFKA, explained
 from polygon_assets.settings import from_env
 
 TIMEOUT_SECONDS = 10.0
@@ -54,7 +55,8 @@ class Kafka(dg.ConfigurableResource[Any]):
             The names of the topics that were created.
         """
         wanted = (self.bars_topic, self.gaps_topic, self.dead_letter_topic)
-        present = self.admin().list_topics(timeout=TIMEOUT_SECONDS).topics
+        with explained(KAFKA):
+            present = self.admin().list_topics(timeout=TIMEOUT_SECONDS).topics
         missing = [name for name in wanted if name not in present]
         if not missing:
             return []
@@ -70,7 +72,8 @@ class Kafka(dg.ConfigurableResource[Any]):
         Raises:
             LookupError: The topic does not exist.
         """
-        metadata = self.admin().list_topics(topic, timeout=TIMEOUT_SECONDS).topics[topic]
+        with explained(KAFKA):
+            metadata = self.admin().list_topics(topic, timeout=TIMEOUT_SECONDS).topics[topic]
         if metadata.error is not None:
             raise LookupError(
                 f"Kafka topic {topic!r} does not exist at {self.bootstrap_servers}: "

@@ -7,6 +7,7 @@ import dagster as dg
 from polygon import RESTClient
 from pydantic import Field
 
+from polygon_assets.preflight import POLYGON, explained
 from polygon_assets.settings import PolygonSettings, from_env
 
 
@@ -26,7 +27,8 @@ class Polygon(dg.ConfigurableResource[Any]):
         Sensors follow this clock and not the machine's: the stream runs by the market's time,
         whether the market is today's or a replayed one.
         """
-        status = self.client().get_market_status()
+        with explained(POLYGON):
+            status = self.client().get_market_status()
         return datetime.fromisoformat(str(status.server_time)).astimezone(UTC)  # pyright: ignore[reportAttributeAccessIssue]
 
 

@@ -10,6 +10,7 @@ from snowflake.connector import SnowflakeConnection
 from snowflake.connector.cursor import SnowflakeCursor
 
 from polygon_assets.env import Names
+from polygon_assets.preflight import SNOWFLAKE, explained
 from polygon_assets.settings import SnowflakeSettings, from_env
 
 SCHEMAS = ("RAW", "STAGING", "INTERMEDIATE", "MARTS", "RECONCILE")
@@ -29,7 +30,7 @@ class Warehouse(SnowflakeResource):
     @contextmanager
     def cursor(self) -> Generator[SnowflakeCursor, None, None]:
         """A cursor of a connection of its own, which is closed whatever happens."""
-        with self.get_connection() as connection:
+        with explained(SNOWFLAKE), self.get_connection() as connection:
             assert isinstance(connection, SnowflakeConnection)
             try:
                 yield connection.cursor()

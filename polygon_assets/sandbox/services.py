@@ -66,7 +66,9 @@ class Service:
 
 def service_environment(layout: SandboxLayout, variables: Mapping[str, str]) -> dict[str, str]:
     """The environment of the sandbox's processes: its addresses on top of what there is."""
-    return {**variables, **layout.environment(), "TZ": "UTC", "PYTHONUNBUFFERED": "1"}
+    programs = f"{Path(sys.executable).parent}{os.pathsep}{variables.get('PATH', '')}"
+    fixed = {"TZ": "UTC", "PYTHONUNBUFFERED": "1", "PATH": programs}
+    return {**variables, **layout.environment(), **fixed}
 
 
 def port_in_use(port: int) -> bool:

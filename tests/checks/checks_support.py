@@ -64,9 +64,7 @@ def run_checks(
 
 def keys_of(checks: Sequence[dg.AssetChecksDefinition]) -> set[RuleKey]:
     """Asset and name of every check."""
-    return {
-        (key.asset_key.to_user_string(), key.name) for one in checks for key in one.check_keys
-    }
+    return {(key.asset_key.to_user_string(), key.name) for one in checks for key in one.check_keys}
 
 
 def checks_on(

@@ -7,95 +7,117 @@ from polygon_assets.resources.snowflake import Warehouse
 
 RAW = "{database}.RAW."
 
-TABLES = [
-    *(f"{RAW}{name}" for name in ("DAILY_BARS", "TICKERS", "EXCHANGES", "MARKET_HOLIDAYS")),
-    *(f"{RAW}{name}" for name in ("SPLITS", "DIVIDENDS")),
-    "{database}.RECONCILE.DAILY_BARS",
-]
+TRADED = ["AAPL", "FB", "GOOG", "IBM", "MSFT", "ZZAA"]
 
-# {day} is each of the two sessions.
-GOOD = [
-    f"INSERT INTO {RAW}DAILY_BARS (SESSION_DATE, TICKER, O, H, L, C, V, VW, N) VALUES "
-    "('{day}', 'AAPL', 44.68, 45.11, 43.96, 44.86, 162902.5, 44.6, 950), "
-    "('{day}', 'MSFT', 25.16, 25.16, 25.16, 25.16, 0, NULL, NULL)",
-    f"INSERT INTO {RAW}TICKERS (SESSION_DATE, TICKER, ACTIVE, NAME) VALUES "
-    "('{day}', 'AAPL', TRUE, 'Apple'), ('{day}', 'MSFT', TRUE, 'Microsoft'), "
-    "('{day}', 'AAPL', FALSE, 'An earlier owner of the ticker')",
-    f"INSERT INTO {RAW}EXCHANGES (SESSION_DATE, ID, NAME, MIC) VALUES "
-    "('{day}', 10, 'New York Stock Exchange', 'XNYS'), ('{day}', 10, 'The same id', NULL)",
-    f"INSERT INTO {RAW}MARKET_HOLIDAYS (SESSION_DATE, EXCHANGE, DATE, STATUS, CLOSE) VALUES "
-    "('{day}', 'NYSE', '2005-03-25', 'closed', NULL), "
-    "('{day}', 'NYSE', '2005-11-25', 'early-close', '2005-11-25T18:00:00Z')",
-    f"INSERT INTO {RAW}SPLITS (ID, TICKER, EXECUTION_DATE, SPLIT_FROM, SPLIT_TO) VALUES "
-    "('s1 {day}', 'AAPL', '{day}', 1, 2), ('s2 {day}', 'MSFT', '{day}', 30, 1)",
-    f"INSERT INTO {RAW}DIVIDENDS (ID, TICKER, EX_DIVIDEND_DATE, CASH_AMOUNT) VALUES "
-    "('d1 {day}', 'MSFT', '{day}', 0.08), ('d2 {day}', 'MSFT', '{day}', 3.0)",
-    "INSERT INTO {database}.RECONCILE.DAILY_BARS (SESSION_DATE, SYMBOL, VERDICT, "
-    "CLOSE_DIFFERENCE, VOLUME_SHARE) VALUES ('{day}', 'AAPL', 'ok', 0.001, 0.8)",
-]
+
+def _rows(template: str) -> str:
+    """One row per ticker, for both sessions."""
+    return ", ".join(
+        template.format(day=day, ticker=ticker) for day in (MONDAY, TUESDAY) for ticker in TRADED
+    )
+
+
+GOOD = {
+    f"{RAW}DAILY_BARS (SESSION_DATE, TICKER, O, H, L, C, V)": _rows(
+        "('{day}', '{ticker}', 44.68, 45.11, 43.96, 44.86, 1629.5)"
+    )
+    + f", ('{MONDAY}', 'ZZAB', 25.16, 25.16, 25.16, 25.16, 0)",
+    # A ticker may have had an earlier owner, and may be listed without being traded.
+    f"{RAW}TICKERS (SESSION_DATE, TICKER, ACTIVE)": _rows(
+        "('{day}', '{ticker}', TRUE), ('{day}', '{ticker}', FALSE)"
+    )
+    + f", ('{MONDAY}', 'ZZAB', TRUE), ('{MONDAY}', 'ZZAC', TRUE)",
+    # Ids repeat at the vendor.
+    f"{RAW}EXCHANGES (SESSION_DATE, ID, NAME)": _rows("('{day}', 10, 'Exchange of {ticker}')"),
+    f"{RAW}MARKET_HOLIDAYS (SESSION_DATE, EXCHANGE, DATE, STATUS, CLOSE)": _rows(
+        "('{day}', 'X{ticker}', '2005-03-25', 'closed', NULL), "
+        "('{day}', 'X{ticker}', '2005-11-25', 'early-close', '2005-11-25T18:00:00Z')"
+    ),
+    f"{RAW}SPLITS (ID, TICKER, EXECUTION_DATE, SPLIT_FROM, SPLIT_TO)": _rows(
+        "('s {day} {ticker}', '{ticker}', '{day}', 30, 1)"
+    ),
+    # Two dividends on one day are usual: a regular and a special one.
+    f"{RAW}DIVIDENDS (ID, TICKER, EX_DIVIDEND_DATE, CASH_AMOUNT)": _rows(
+        "('d {day} {ticker}', '{ticker}', '{day}', 0.08), "
+        "('e {day} {ticker}', '{ticker}', '{day}', 3)"
+    ),
+    "{database}.RECONCILE.DAILY_BARS (SESSION_DATE, SYMBOL, VERDICT)": _rows(
+        "('{day}', '{ticker}', 'ok')"
+    ),
+}
+"""Table with its columns -> rows that keep every rule, in both sessions."""
 
 BARS, TICKERS = "raw/polygon/daily_bars", "raw/polygon/tickers"
 EXCHANGES, HOLIDAYS = "raw/polygon/exchanges", "raw/polygon/market_holidays"
 SPLITS, DIVIDENDS = "raw/polygon/splits", "raw/polygon/dividends"
 RECONCILED = "reconcile/market/daily_bars"
 
-_BAR = f"UPDATE {RAW}DAILY_BARS SET %s WHERE SESSION_DATE = '{MONDAY}' AND TICKER = 'AAPL'"
-_EXCHANGE = f"UPDATE {RAW}EXCHANGES SET %s WHERE SESSION_DATE = '{MONDAY}' AND MIC = 'XNYS'"
-_EARLY = f"UPDATE {RAW}MARKET_HOLIDAYS SET %s WHERE SESSION_DATE = '{MONDAY}' AND CLOSE IS NOT NULL"
-_SPLIT = f"UPDATE {RAW}SPLITS SET %s WHERE ID = 's1 {MONDAY}'"
-_DIVIDEND = f"UPDATE {RAW}DIVIDENDS SET %s WHERE ID = 'd1 {MONDAY}'"
-_COMPARED = "UPDATE {database}.RECONCILE.DAILY_BARS SET %s WHERE " + f"SESSION_DATE = '{MONDAY}'"
+
+def _set(table: str, change: str, where: str, day: str = "SESSION_DATE") -> str:
+    return f"UPDATE {table} SET {change} WHERE {day} = '{MONDAY}' AND {where}"
+
+
+def _bar(ticker: str, change: str) -> str:
+    return _set(f"{RAW}DAILY_BARS", change, f"TICKER = '{ticker}'")
+
+
+def _split(ticker: str, change: str) -> str:
+    return _set(f"{RAW}SPLITS", change, f"TICKER = '{ticker}'", "EXECUTION_DATE")
+
 
 BREAKS: dict[RuleKey, list[str]] = {
     (BARS, "ohlc_consistent"): [
-        _BAR % "L = 44.87",  # above the close
-        _BAR % "H = 44.67",  # below the open
-        _BAR % "L = 0",
-        _BAR % "L = -1",
-        _BAR % "O = NULL",
-        _BAR % "H = NULL",
+        _bar("AAPL", "L = 44.69"),  # above the open
+        _bar("FB", "H = 44.85"),  # below the close
+        _bar("GOOG", "L = 0"),
+        _bar("IBM", "O = NULL"),
+        _bar("MSFT", "H = NULL"),
+        _bar("ZZAA", "L = -1"),
     ],
-    (BARS, "volume_not_negative"): [_BAR % "V = -1", _BAR % "V = NULL"],
+    (BARS, "volume_not_negative"): [_bar("AAPL", "V = -1"), _bar("FB", "V = NULL")],
     (BARS, "one_bar_per_ticker"): [
         f"INSERT INTO {RAW}DAILY_BARS SELECT * FROM {RAW}DAILY_BARS "
         f"WHERE SESSION_DATE = '{MONDAY}' AND TICKER = 'AAPL'",
     ],
     (BARS, "every_bar_is_listed"): [
-        # Listed in the other session only.
+        # Both are listed in the other session.
         f"DELETE FROM {RAW}TICKERS WHERE SESSION_DATE = '{MONDAY}' AND TICKER = 'AAPL'",
-        f"UPDATE {RAW}TICKERS SET TICKER = 'aapl' "
-        f"WHERE SESSION_DATE = '{MONDAY}' AND TICKER = 'AAPL'",
+        _set(f"{RAW}TICKERS", "TICKER = 'Fb'", "TICKER = 'FB'"),
     ],
     (TICKERS, "one_active_listing"): [
-        f"UPDATE {RAW}TICKERS SET ACTIVE = TRUE WHERE SESSION_DATE = '{MONDAY}'",
+        _set(f"{RAW}TICKERS", "ACTIVE = TRUE", "TICKER = 'AAPL'"),
     ],
-    (EXCHANGES, "identified"): [_EXCHANGE % "ID = NULL", _EXCHANGE % "NAME = NULL"],
+    (EXCHANGES, "identified"): [
+        _set(f"{RAW}EXCHANGES", "ID = NULL", "NAME = 'Exchange of AAPL'"),
+        _set(f"{RAW}EXCHANGES", "NAME = NULL", "NAME = 'Exchange of FB'"),
+    ],
     (HOLIDAYS, "known_status"): [
-        _EARLY % "STATUS = 'half-day'",
-        _EARLY % "STATUS = NULL",
-        _EARLY % "CLOSE = NULL",
+        _set(f"{RAW}MARKET_HOLIDAYS", "STATUS = 'half-day'", "CLOSE > DATE AND EXCHANGE = 'XAAPL'"),
+        _set(f"{RAW}MARKET_HOLIDAYS", "STATUS = NULL", "CLOSE IS NULL AND EXCHANGE = 'XFB'"),
+        _set(f"{RAW}MARKET_HOLIDAYS", "CLOSE = NULL", "CLOSE > DATE AND EXCHANGE = 'XGOOG'"),
     ],
     (SPLITS, "ratio_positive"): [
-        _SPLIT % "SPLIT_FROM = 0",
-        _SPLIT % "SPLIT_TO = -2",
-        _SPLIT % "SPLIT_TO = NULL",
+        _split("AAPL", "SPLIT_FROM = 0"),
+        _split("FB", "SPLIT_TO = -2"),
+        _split("GOOG", "SPLIT_TO = NULL"),
     ],
     (SPLITS, "one_split_per_day"): [
-        f"INSERT INTO {RAW}SPLITS (ID, TICKER, EXECUTION_DATE, SPLIT_FROM, SPLIT_TO) "
-        f"VALUES ('again', 'AAPL', '{MONDAY}', 1, 2)",
+        _split("AAPL", "TICKER = 'FB'"),
     ],
     (DIVIDENDS, "cash_positive"): [
-        _DIVIDEND % "CASH_AMOUNT = 0",
-        _DIVIDEND % "CASH_AMOUNT = -0.08",
-        _DIVIDEND % "CASH_AMOUNT = NULL",
+        _set(f"{RAW}DIVIDENDS", "CASH_AMOUNT = 0", f"ID = 'd {MONDAY} AAPL'", "EX_DIVIDEND_DATE"),
+        _set(f"{RAW}DIVIDENDS", "CASH_AMOUNT = -1", f"ID = 'd {MONDAY} FB'", "EX_DIVIDEND_DATE"),
+        _set(f"{RAW}DIVIDENDS", "CASH_AMOUNT = NULL", f"ID = 'e {MONDAY} FB'", "EX_DIVIDEND_DATE"),
     ],
-    (RECONCILED, "inside_bands"): [_COMPARED % "VERDICT = 'outside_bands'"],
+    (RECONCILED, "inside_bands"): [
+        _set("{database}.RECONCILE.DAILY_BARS", "VERDICT = 'outside_bands'", "SYMBOL = 'AAPL'"),
+    ],
     (RECONCILED, "both_sides_present"): [
-        _COMPARED % "VERDICT = 'only_official'",
-        _COMPARED % "VERDICT = 'only_stream'",
+        _set("{database}.RECONCILE.DAILY_BARS", "VERDICT = 'only_official'", "SYMBOL = 'AAPL'"),
+        _set("{database}.RECONCILE.DAILY_BARS", "VERDICT = 'only_stream'", "SYMBOL = 'FB'"),
     ],
 }
-"""Rule -> statements, each of which makes one violation of it on Monday, and of no other rule."""
+"""Rule -> statements. Each makes one more violation of it on Monday, and of no other rule."""
 
 WARNINGS = {
     (BARS, "every_bar_is_listed"),
@@ -106,10 +128,14 @@ WARNINGS = {
 
 
 def fill(snowflake: Warehouse) -> None:
-    """Every table with the good rows of both sessions, and nothing else."""
-    good = [statement.replace("{day}", day) for day in (MONDAY, TUESDAY) for statement in GOOD]
-    emptied = [f"DELETE FROM {table}" for table in TABLES]
-    execute(snowflake, CREATE_RECONCILIATION, *emptied, *good)
+    """Every table with the good rows, and nothing else."""
+    statements = [CREATE_RECONCILIATION]
+    for table, rows in GOOD.items():
+        statements += [
+            f"DELETE FROM {table.partition(' ')[0]}",
+            f"INSERT INTO {table} VALUES {rows}",
+        ]
+    execute(snowflake, *statements)
 
 
 def execute(snowflake: Warehouse, *statements: str) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 from checks_support import NAMES, variables
+from polygon_stream import schema
 from support.servers import server
 
 from polygon_assets.defs.rollups.assets import ROLLUPS
@@ -14,7 +15,6 @@ from polygon_assets.resources.snowflake import Warehouse, warehouse
 from polygon_assets.sandbox.airbyte.catalog import read_streams
 from polygon_assets.sandbox.airbyte.warehouse import Warehouse as AirbyteDestination
 from polygon_assets.sandbox.airbyte.warehouse import destination_from_environment
-from polygon_stream import schema
 
 MANIFEST = PROJECT_ROOT / "airbyte_connector" / "manifest.yaml"
 

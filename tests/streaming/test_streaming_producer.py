@@ -1,22 +1,14 @@
 """The producer against a scripted vendor and librdkafka's mock brokers."""
 
 import asyncio
-import contextlib
-import itertools
 import json
 import time
-import uuid
 
 import pytest
-from polygon_stream.gaps import GapLog, last_record_time
 from polygon_stream.health import serve_health
-from polygon_stream.producer import StreamProducer
 from polygon_stream.publisher import Publisher, producer_config
 from polygon_stream.settings import (
     KafkaSettings,
-    PolygonSettings,
-    StreamSettings,
-    TopicSettings,
 )
 from polygon_stream.vendor import VendorRefused
 from streaming_helpers import (
@@ -33,71 +25,7 @@ from streaming_helpers import (
     stop_program,
     until,
 )
-
-QUICK = {
-    "backoff_initial": 0.05,
-    "backoff_maximum": 0.2,
-    "handshake_timeout": 3,
-    "idle_seconds": 0,
-}
-
-
-@pytest.fixture(scope="module")
-def brokers():
-    return MockKafka()
-
-
-@pytest.fixture
-def topics():
-    """Topics of their own for each test."""
-    return TopicSettings(prefix=f"{uuid.uuid4().hex[:8]}.")
-
-
-@pytest.fixture
-def kafka(brokers, topics):
-    brokers.topics = topics
-    brokers.create(topics.agg_1s, topics.agg_1m, topics.gaps, topics.dead_letter)
-    return brokers
-
-
-class Running:
-    """A producer under test."""
-
-    def __init__(self, kafka: MockKafka, url: str, overrides: dict, config: dict) -> None:
-        self._kafka = kafka
-        settings = KafkaSettings(bootstrap_servers=kafka.address)
-        self.publisher = Publisher(producer_config(settings, 1) | config, 100_000)
-        self.producer = StreamProducer(
-            PolygonSettings(ws_url=url),
-            StreamSettings(**QUICK | overrides),
-            kafka.topics,
-            self.publisher,
-            GapLog(kafka.topics, self.publisher),
-        )
-        self.task = asyncio.create_task(self.producer.run())
-
-    def facts(self) -> dict:
-        return self.producer.report()[1]
-
-    async def stop(self) -> None:
-        self.producer.stop()
-        await self.task
-        assert self.publisher.drain(10) == 0
-
-    def written(self, topic: str) -> list:
-        return self._kafka.read(topic)
-
-
-@contextlib.asynccontextmanager
-async def running(kafka: MockKafka, *sessions, config: dict | None = None, **overrides):
-    async with ScriptedVendor(*sessions) as vendor:
-        run = Running(kafka, vendor.url, overrides, config or {})
-        run.vendor = vendor
-        try:
-            yield run
-        finally:
-            if not run.task.done():
-                await run.stop()
+from streaming_running import running
 
 
 async def test_events_keep_their_bytes_their_key_and_the_receive_time(kafka):
@@ -113,48 +41,6 @@ async def test_events_keep_their_bytes_their_key_and_the_receive_time(kafka):
         b"IBM": json.dumps(bar("IBM", 2)).encode(),
     }
     assert all(before <= m.timestamp()[1] <= time.time() * 1000 for m in messages)
-
-
-@pytest.mark.parametrize("code", [1000, 1001, 0, 1008])
-async def test_every_close_is_a_reconnect_with_a_gap_record(kafka, code):
-    first = sends(frame(bar("AAPL", 1)), then=code)
-    async with running(kafka, first, sends(frame(bar("AAPL", 3)))) as run:
-        await until(lambda: run.facts()["events"] == 2)
-        assert run.facts()["reconnects"] == 1
-        await run.stop()
-        (gap,) = [json.loads(m.value()) for m in run.written(kafka.topics.gaps)]
-    assert gap["disconnected_at"] < gap["reconnected_at"]
-    assert gap["last_event_at"] == "2023-11-14T22:13:22.000+00:00"
-    assert str(code or 1006) in gap["reason"]
-
-
-async def test_attempts_are_spaced_out_more_and_more(kafka):
-    settings = {"backoff_initial": 0.1, "backoff_maximum": 10, "healthy_seconds": 10}
-    async with running(kafka, sends(then=1001, after=0), **settings) as run:
-        await until(lambda: len(run.vendor.connected_at) == 5)
-        at = run.vendor.connected_at
-        waits = [later - earlier for earlier, later in itertools.pairwise(at)]
-    for step, wait in zip((0.1, 0.2, 0.4, 0.8), waits, strict=True):
-        assert wait >= step / 2
-
-
-async def test_a_stream_that_lasted_resets_the_backoff(kafka):
-    settings = {"backoff_initial": 0.05, "backoff_maximum": 60, "healthy_seconds": 0.1}
-    async with running(kafka, sends(then=1000, after=0.15), **settings) as run:
-        await until(lambda: len(run.vendor.connected_at) == 6, 5)
-
-
-async def test_max_connections_after_success_waits_long(kafka):
-    async def kicked(socket_):
-        await handshake(socket_)
-        await socket_.send(status("max_connections", "Maximum number of connections exceeded"))
-        await socket_.close(1008)
-
-    settings = {"max_connections_wait": 0.7, "healthy_seconds": 0}
-    async with running(kafka, kicked, sends(frame(bar("AAPL", 1))), **settings) as run:
-        await until(lambda: run.facts()["events"] == 1)
-        first, second = run.vendor.connected_at
-    assert second - first >= 0.7
 
 
 async def test_a_refused_key_is_fatal(kafka):
@@ -232,46 +118,12 @@ async def test_an_event_longer_than_kafka_takes_is_counted(kafka):
         assert len(run.written(kafka.topics.agg_1s)) == 1
 
 
-async def test_bytes_that_are_no_websocket_frame_end_the_session(kafka):
-    async def garbage(socket_):
-        await handshake(socket_)
-        socket_.transport.write(b"\xff" * 200)
-        await socket_.wait_closed()
-
-    async with running(kafka, garbage, sends(frame(bar("AAPL", 1)))) as run:
-        await until(lambda: run.facts()["events"] == 1)
-        assert run.facts()["reconnects"] == 1
-
-
 async def test_minute_bars_go_to_their_own_topic(kafka):
     minute = bar("MSFT", 1) | {"ev": "AM"}
     async with running(kafka, sends(frame(minute)), channels="A.*, AM.*") as run:
         await until(lambda: run.facts()["events"] == 1)
         await run.stop()
         assert [m.key() for m in run.written(kafka.topics.agg_1m)] == [b"MSFT"]
-
-
-async def test_a_stream_that_falls_silent_is_ended(kafka):
-    first = sends(frame(bar("AAPL", 1)))
-    async with running(kafka, first, sends(frame(bar("AAPL", 2))), idle_seconds=0.4) as run:
-        await until(lambda: run.facts()["events"] == 2)
-        await run.stop()
-        gaps = [json.loads(m.value()) for m in run.written(kafka.topics.gaps)]
-    assert "no event for 0.4 s" in gaps[0]["reason"]
-
-
-async def test_silence_that_no_event_ends_is_no_gap(kafka):
-    async with running(kafka, sends(frame(bar("AAPL", 1))), sends(), idle_seconds=0.3) as run:
-        await until(lambda: len(run.vendor.connected_at) == 2)
-        await asyncio.sleep(0.5)
-        await run.stop()
-        assert run.written(kafka.topics.gaps) == []
-
-
-async def test_a_stream_without_any_event_is_left_alone(kafka):
-    async with running(kafka, sends(), idle_seconds=0.2) as run:
-        await asyncio.sleep(1)
-        assert len(run.vendor.connected_at) == 1
 
 
 async def test_a_full_queue_pauses_reading_and_loses_nothing(kafka):
@@ -309,33 +161,6 @@ async def test_a_message_in_fragments_is_put_together(kafka):
     async with running(kafka, fragmented) as run:
         await until(lambda: run.facts()["events"] == 2)
         assert run.facts()["dead_letters"] == 0
-
-
-async def test_the_restart_of_the_producer_is_a_gap(kafka):
-    settings = KafkaSettings(bootstrap_servers=kafka.address)
-    topics = kafka.topics
-    assert last_record_time(settings, topics.agg_1s) is None
-    event = json.dumps(bar("AAPL", 5)).encode()
-    kafka.write(topics.agg_1s, [("IBM", json.dumps(bar("IBM", 1)).encode())])
-    await asyncio.sleep(0.05)
-    kafka.write(topics.agg_1s, [("AAPL", event)])
-    last = last_record_time(settings, topics.agg_1s)
-    assert last is not None
-    assert last[1] == 1_700_000_006
-
-    second = 1_700_000_006
-    for event in (second + 60, second - 900, second - 3 * 3600, second + 24 * 3600):
-        publisher = Publisher(producer_config(settings, 1), 10)
-        gaps = GapLog(topics, publisher)
-        received, event_time = last
-        gaps.open(received, "the producer was restarted", event_time, needs_event=True)
-        gaps.close(received + 5)
-        gaps.confirm(event)
-        assert publisher.drain(10) == 0
-    # An event of an earlier hour is a replay, one of another day a new session: nothing is missing.
-    records = [json.loads(message.value()) for message in kafka.read(topics.gaps)]
-    assert [record["reason"] for record in records] == ["the producer was restarted"] * 2
-    assert records[0]["last_event_at"] == "2023-11-14T22:13:26.000+00:00"
 
 
 async def test_health_tells_the_state(kafka):

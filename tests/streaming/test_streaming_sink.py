@@ -1,140 +1,18 @@
 """The sink against the sandbox's Kafka and ClickHouse: every bar once, whatever happens."""
 
 import json
-import random
 import time
-import uuid
 from datetime import UTC, date, datetime
 
-import clickhouse_connect
-import pytest
-from polygon_stream import schema
-from polygon_stream.settings import KafkaSettings, TopicSettings
-from polygon_stream.topics import ensure_topics
 from streaming_helpers import (
     bar,
     free_port,
     health,
     read_topic,
-    start_program,
     stop_program,
     wait_until,
-    write_records,
 )
-
-
-class Server:
-    """A sandbox server that can be killed and started again on the same port and data."""
-
-    def __init__(self, name: str, folder) -> None:
-        self.port = free_port()
-        self._command = ["-m", f"polygon_assets.sandbox.{name}"]
-        self._command += ["--port", str(self.port), "--data", str(folder / name)]
-        self._log = folder / f"{name}.log"
-        self.process = None
-
-    def start(self) -> "Server":
-        self.process = start_program(*self._command, environment={}, log=self._log)
-        return self
-
-    def kill(self) -> None:
-        self.process.kill()
-        self.process.wait()
-
-    def stop(self) -> None:
-        stop_program(self.process)
-
-
-@pytest.fixture(scope="module")
-def kafka_address(tmp_path_factory):
-    server = Server("kafka", tmp_path_factory.mktemp("kafka")).start()
-    yield f"127.0.0.1:{server.port}"
-    server.stop()
-
-
-@pytest.fixture(scope="module")
-def clickhouse(tmp_path_factory):
-    server = Server("clickhouse", tmp_path_factory.mktemp("clickhouse")).start()
-    wait_until(lambda: health(server.port), 30, "ClickHouse")
-    yield server
-    server.stop()
-
-
-class Platform:
-    """Topics and a database of their own for one test, and the sinks that run on them."""
-
-    def __init__(self, kafka_address: str, clickhouse: Server, folder) -> None:
-        self.name = f"t{uuid.uuid4().hex[:8]}"
-        self.kafka_address = kafka_address
-        self.clickhouse = clickhouse
-        self.log = folder / "sink.log"
-        self.topics = TopicSettings(prefix=f"{self.name}.")
-        kafka = KafkaSettings(bootstrap_servers=kafka_address)
-        wait_until(lambda: self._reachable(kafka), 20, "Kafka")
-        self.programs: list = []
-
-    def _reachable(self, kafka: KafkaSettings) -> bool:
-        ensure_topics(kafka, [self.topics.agg_1s, self.topics.dead_letter], 4)
-        return True
-
-    def client(self):
-        return clickhouse_connect.get_client(
-            host="127.0.0.1", port=self.clickhouse.port, autogenerate_session_id=False
-        )
-
-    def write(self, events: list[dict | bytes]) -> None:
-        values = [
-            (e["sym"], json.dumps(e).encode()) if isinstance(e, dict) else ("?", e) for e in events
-        ]
-        write_records(self.kafka_address, self.topics.agg_1s, values)
-
-    def start_sink(self, script: tuple[str, ...] = ("-m", "polygon_stream.sink"), **environment):
-        program = start_program(
-            *script,
-            environment={
-                "KAFKA_BOOTSTRAP_SERVERS": self.kafka_address,
-                "KAFKA_TOPIC_PREFIX": self.topics.prefix,
-                "KAFKA_CONSUMER_GROUP": self.name,
-                "CLICKHOUSE_URL": f"http://127.0.0.1:{self.clickhouse.port}",
-                "CLICKHOUSE_DATABASE": self.name,
-                "SINK_FLUSH_MS": "100",
-                "SINK_SESSION_TIMEOUT_MS": "6000",
-                **environment,
-            },
-            log=self.log,
-        )
-        self.programs.append(program)
-        return program
-
-    def rows(self, table: str = "bars_1s", what: str = "count()", final: bool = False) -> list:
-        """The result; [(0,)] while the table does not exist or nobody answers."""
-        suffix = " FINAL" if final else ""
-        try:
-            return (
-                self.client().query(f"SELECT {what} FROM {self.name}.{table}{suffix}").result_rows
-            )
-        except clickhouse_connect.driver.exceptions.ClickHouseError:
-            return [(0,)]
-
-    def distinct(self) -> int:
-        """How many different messages are in the table."""
-        return self.rows(what="uniqExact(kafka_partition, kafka_offset)")[0][0]
-
-    def wait_for_rows(self, count: int, seconds: float = 20) -> None:
-        wait_until(lambda: self.rows() == [(count,)], seconds, f"{count} rows, not {self.rows()}")
-
-    def stop(self) -> None:
-        for program in self.programs:
-            if program.poll() is None:
-                program.kill()
-                program.wait()
-
-
-@pytest.fixture
-def platform(kafka_address, clickhouse, tmp_path):
-    platform = Platform(kafka_address, clickhouse, tmp_path)
-    yield platform
-    platform.stop()
+from streaming_platform import Server, arrivals, watch_arrivals
 
 
 def test_the_columns_of_a_bar(platform):
@@ -220,86 +98,6 @@ def test_what_only_clickhouse_cannot_parse_is_written_all_the_same(platform):
     platform.start_sink()
     platform.wait_for_rows(3)
     assert read_topic(platform.kafka_address, platform.topics.dead_letter) == []
-
-
-def watch_arrivals(platform: Platform) -> None:
-    """Collect every row that is ever inserted, by a materialized view into a plain table."""
-    client = platform.client()
-    schema.apply(client, platform.name)
-    client.command(
-        f"CREATE TABLE {platform.name}.arrivals (kafka_partition UInt16, kafka_offset UInt64) "
-        "ENGINE = MergeTree ORDER BY () SETTINGS non_replicated_deduplication_window = 10000"
-    )
-    client.command(
-        f"CREATE MATERIALIZED VIEW {platform.name}.arrivals_mv TO {platform.name}.arrivals "
-        f"AS SELECT kafka_partition, kafka_offset FROM {platform.name}.bars_1s"
-    )
-
-
-def arrivals(platform: Platform) -> tuple[int, int]:
-    """How many rows arrived, and how many different messages they came from."""
-    what = "count(), uniqExact(kafka_partition, kafka_offset)"
-    return platform.rows("arrivals", what)[0]
-
-
-def start_crashing(platform: Platform, **environment: str):
-    return platform.start_sink(
-        ("tests/streaming/crashing_sink.py",), KAFKA_GROUP_INSTANCE_ID="one", **environment
-    )
-
-
-@pytest.mark.parametrize("step", ["plan", "insert", "report", "settle"])
-def test_a_crash_after_any_step_loses_and_doubles_nothing(platform, step):
-    watch_arrivals(platform)
-    platform.write([bar(f"S{n % 40}", n) for n in range(400)])
-    crashed = start_crashing(platform, TEST_CRASH_AT=step)
-    assert crashed.wait(20) == 9, platform.log.read_text()
-    platform.write([bar(f"S{n % 40}", n) for n in range(400, 800)])
-    sink = platform.start_sink(KAFKA_GROUP_INSTANCE_ID="one")
-    wait_until(lambda: arrivals(platform)[1] == 800)
-    assert stop_program(sink) == 0
-    assert arrivals(platform) == (800, 800)
-
-
-def test_without_tokens_the_same_crash_doubles(platform):
-    """The negative control: the test above is able to see duplicates."""
-    watch_arrivals(platform)
-    platform.write([bar("AAPL", n) for n in range(100)])
-    crashed = start_crashing(platform, TEST_CRASH_AT="insert", TEST_NO_TOKEN="1")
-    assert crashed.wait(20) == 9, platform.log.read_text()
-    sink = start_crashing(platform, TEST_NO_TOKEN="1")
-    wait_until(lambda: arrivals(platform)[0] > 100)
-    assert stop_program(sink) == 0
-    assert arrivals(platform) == (200, 100)
-
-
-@pytest.mark.slow
-def test_random_crashes_lose_and_double_nothing(platform):
-    watch_arrivals(platform)
-    chance = random.Random(1)
-    total = crashes = 0
-    deadline = time.time() + 120
-    while total < 4_000:
-        platform.write([bar(f"S{chance.randrange(40)}", total + n) for n in range(1_000)])
-        total += 1_000
-        while arrivals(platform)[1] < total and time.time() < deadline:
-            sink = start_crashing(
-                platform,
-                TEST_CRASH_PROBABILITY="0.15",
-                SINK_FLUSH_ROWS="100",
-                SINK_FLUSH_MS="20",
-            )
-            while sink.poll() is None and arrivals(platform)[1] < total:
-                time.sleep(0.1)
-            if sink.poll() is None:
-                sink.kill()
-            assert sink.wait() in (9, -9), platform.log.read_text()
-            crashes += sink.returncode == 9
-    sink = platform.start_sink(KAFKA_GROUP_INSTANCE_ID="one")
-    time.sleep(2)
-    assert stop_program(sink) == 0
-    assert arrivals(platform) == (total, total)
-    assert crashes >= 4
 
 
 def test_sigterm_writes_what_was_read_and_leaves_the_group(platform):

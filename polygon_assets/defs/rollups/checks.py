@@ -32,7 +32,7 @@ def rules(rollup: Rollup) -> list[Rule]:
             "Low is the lowest and high the highest of a bar's prices.",
             f"SELECT symbol, bar_start, open, high, low, close FROM {table} "
             "WHERE session_date BETWEEN {first:Date} AND {last:Date} "
-            "AND NOT (low > 0 AND low <= least(open, close) AND high >= greatest(open, close))",
+            "AND NOT (low > 0 AND low <= open AND low <= close AND high >= open AND high >= close)",
         ),
     ]
 

@@ -14,8 +14,9 @@ BARS_RULES = [
         "ohlc_consistent",
         "Low is the lowest and high the highest of a bar's prices, and all are positive.",
         "SELECT symbol, bar_start, open, high, low, close FROM {ticks}.bars_1s FINAL "
-        f"WHERE {WINDOW} AND NOT (low > 0 AND low <= least(open, close) "
-        "AND high >= greatest(open, close))",
+        # Four comparisons: least() and greatest() pass over a price that is not a number.
+        f"WHERE {WINDOW} AND NOT (low > 0 AND low <= open AND low <= close "
+        "AND high >= open AND high >= close)",
     ),
     Rule(
         "vwap_inside_bar",

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import duckdb
-from fakesnow import transforms
 from fakesnow.cursor import FakeSnowflakeCursor
 from fakesnow.dialect import parse_one
 from fakesnow.params import MutableParams
@@ -116,6 +115,10 @@ class SandboxCursor(FakeSnowflakeCursor):
             return
         statement = normalized(parse_one(command))
         self.statement_type = statement_type_id(statement)
+        if _is_ddl(statement):
+            # As on Snowflake. DuckDB could not go on either: fakesnow notes text lengths in another
+            # database, and one transaction writes to only one.
+            self.session.commit_open_transaction()
         answer = answered(statement, self.session)
         if answer is not None:
             self._execute(answer)
@@ -160,11 +163,6 @@ class SandboxCursor(FakeSnowflakeCursor):
         return quote_reserved_words(super()._transform(expression, params))
 
     def _execute(self, transformed: Expr, params: MutableParams | None = None) -> None:
-        if self.session.in_explicit_transaction and isinstance(transformed, _DDL):
-            # As on Snowflake, DDL commits what is open. DuckDB could not run it either: fakesnow
-            # notes text lengths in another database, and a transaction writes to only one.
-            self._duck_conn.commit()
-            self.session.in_explicit_transaction = False
         if isinstance(transformed, exp.Merge):
             self._execute_merge(transformed, params)
         else:
@@ -179,12 +177,10 @@ class SandboxCursor(FakeSnowflakeCursor):
         self._execute_waiting_for_others(statement, params)
         assert self._arrow_table is not None
         done = self._arrow_table.column(0).to_pylist()
-        sql = merge.counts_sql(possible, done)
-        self._execute_waiting_for_others(transforms.SUCCESS_NOP.copy())
-        self._duck_conn.execute(sql)
+        self._last_sql, self._last_params = merge.counts_sql(possible, done), None
+        self._duck_conn.execute(self._last_sql)
         self._keep_result_columns()
         self._arrow_table, self._rowcount = self._duck_conn.to_arrow_table(), len(done)
-        self._last_sql, self._last_params, self._last_transformed = sql, None, statement
 
     def _execute_waiting_for_others(
         self, transformed: Expr, params: MutableParams | None = None
@@ -209,6 +205,11 @@ class SandboxCursor(FakeSnowflakeCursor):
 
     def _keep_result_columns(self) -> None:
         self.columns = [(str(name), str(kind)) for name, kind, *_ in self._duck_conn.description]
+
+
+def _is_ddl(statement: Expr) -> bool:
+    is_session_setting = statement.args.get("kind") == "SESSION"
+    return isinstance(statement, _DDL) and not is_session_setting
 
 
 def _mutable(values: Parameters) -> MutableParams | None:

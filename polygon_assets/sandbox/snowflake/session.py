@@ -89,6 +89,12 @@ class Session(FakeSnowflakeConnection):
         """Whether a transaction is open that a later statement or rollback decides."""
         return self.in_explicit_transaction or self._in_transaction
 
+    def commit_open_transaction(self) -> None:
+        """Commit what is open; nothing where nothing is."""
+        if self.in_transaction:
+            self.duck.commit()
+            self.in_explicit_transaction = self._in_transaction = False
+
     def cursor(self, cursor_class: type[SnowflakeCursor] = SnowflakeCursor) -> SandboxCursor:
         """A cursor of this session. The class of the client's cursor makes no difference here."""
         return SandboxCursor(self)

@@ -1,0 +1,43 @@
+"""No check without a case in which it fails."""
+
+from pathlib import Path
+
+import checks_clickhouse_cases
+import checks_warehouse_cases
+import pytest
+from checks_support import RuleKey, keys_of
+
+from polygon_assets.defs.platform.freshness import NAME as SESSION_FRESHNESS
+
+ELSEWHERE: dict[RuleKey, str] = {
+    ("kafka/stocks/agg_1s", "sink_keeps_up"): "test_kafka_checks.py",
+    ("kafka/stocks/gaps", "no_gaps"): "test_kafka_checks.py",
+    ("kafka/stocks/dead_letter", "no_dead_letters"): "test_kafka_checks.py",
+}
+"""Checks that are not SQL -> the module with their failing case."""
+
+
+@pytest.mark.usefixtures("builds")
+def test_every_check_of_ours_has_a_failing_case() -> None:
+    from polygon_assets.definitions import checks
+
+    cases = {**checks_warehouse_cases.BREAKS, **checks_clickhouse_cases.BREAKS, **ELSEWHERE}
+    assert keys_of(checks) == set(cases)
+    assert all(cases.values())
+
+
+@pytest.mark.usefixtures("builds")
+def test_every_check_in_the_code_location_is_ours_or_dbts() -> None:
+    from polygon_assets.definitions import checks, defs
+
+    graph = defs.resolve_asset_graph()
+    found = {(key.asset_key.to_user_string(), key.name) for key in graph.asset_check_keys}
+    dbt = {"raw", "staging", "intermediate", "marts"}
+    rest = [key for key in found - keys_of(checks) if key[1] != SESSION_FRESHNESS]
+    assert keys_of(checks) <= found
+    assert {asset.partition("/")[0] for asset, _ in rest} <= dbt
+
+
+def test_the_modules_with_the_other_cases_exist() -> None:
+    for (_, check), module in ELSEWHERE.items():
+        assert check in (Path(__file__).parent / module).read_text()

@@ -1,0 +1,129 @@
+"""The whole platform in one test: `polygon demo` on two sessions."""
+
+import csv
+import gzip
+import math
+import subprocess
+from datetime import date
+from pathlib import Path
+
+import bokeh_sampledata
+import pytest
+import snowflake.connector
+from support.demo import SMALL, DemoFolder, tables
+
+pytestmark = [
+    pytest.mark.e2e,
+    pytest.mark.slow,
+    pytest.mark.timeout(600),
+    pytest.mark.xdist_group("demo"),
+    pytest.mark.usefixtures("builds"),
+]
+
+STREAMED = date(2005, 2, 28)
+SOURCE = Path(bokeh_sampledata.__file__).parent / "_data" / "stocks.csv.gz"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> DemoFolder:
+    return DemoFolder(tmp_path_factory.mktemp("demo") / "sandbox")
+
+
+@pytest.fixture(scope="module")
+def demo(folder: DemoFolder) -> subprocess.CompletedProcess[str]:
+    """One finished demo, whose sandbox is kept for the questions of the tests."""
+    done = folder.run("demo", *SMALL, "--keep")
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _stop(folder: DemoFolder) -> object:
+    yield
+    folder.run("down")
+    assert folder.wait_until_clean() == []
+
+
+def test_every_stage_and_check_worked(demo: subprocess.CompletedProcess[str]) -> None:
+    for stage in ("sandbox", "bootstrap", "batch", "stream", "rollups", "checks"):
+        assert f"✓ {stage}" in demo.stdout
+    assert "All of it worked: 114 of 114 checks passed" in demo.stdout
+    assert "events/s" in demo.stdout
+    assert "polygon up" in demo.stdout
+    assert demo.stderr == ""
+
+
+def test_tables_have_rows(demo: subprocess.CompletedProcess[str]) -> None:
+    found = tables(demo.stdout)
+    assert found["raw.daily_bars"][0] == 2 * 7  # eight symbols, one of which is listed later
+    assert found["marts.fct_daily_bars"] != (0, "0" * 16)
+    assert found["ticks_local.bars_1s"][0] > 50_000
+    assert found["rollups_local.bars_1d"][0] == 7
+    assert found["reconcile.daily_bars"][0] == 7
+    assert found["marts.dim_trading_session"][0] == 6_869
+
+
+def test_status_prints_the_same_tables(
+    demo: subprocess.CompletedProcess[str], folder: DemoFolder
+) -> None:
+    shown = folder.run("status", "--tables")
+    assert shown.stdout.count("healthy") == 6
+    assert tables(shown.stdout) == tables(demo.stdout)
+
+
+def test_adjusted_closes_match_the_source(
+    demo: subprocess.CompletedProcess[str], folder: DemoFolder
+) -> None:
+    """The data source publishes an adjusted close of its own: the same up to one factor."""
+    assert demo.returncode == 0
+    with snowflake.connector.connect(
+        account="sandbox",
+        user="sandbox",
+        password="sandbox",
+        host="127.0.0.1",
+        port=folder.layout.port("snowflake"),
+        protocol="http",
+        database="POLYGON_LOCAL",
+    ) as connection:
+        rows = (
+            connection.cursor()
+            .execute(
+                "SELECT symbol, session_date, adjusted_close FROM MARTS.FCT_DAILY_ADJUSTED "
+                "WHERE symbol IN ('AAPL', 'GOOG', 'IBM', 'MSFT')"
+            )
+            .fetchall()
+        )
+    ours = {(symbol, day): float(price) for symbol, day, price in rows}
+    theirs = source_adjusted_closes()
+    assert len(ours) == 8
+    for (symbol, day), price in ours.items():
+        relative = price / ours[symbol, STREAMED]
+        expected = theirs[symbol, day] / theirs[symbol, STREAMED]
+        assert math.isclose(relative, expected, rel_tol=1e-9), (symbol, day)
+    assert ours["AAPL", date(2005, 2, 25)] == pytest.approx(88.99 / 2)
+
+
+def source_adjusted_closes() -> dict[tuple[str, date], float]:
+    with gzip.open(SOURCE, "rt", newline="") as file:
+        return {
+            (row["Ticker"], date.fromisoformat(row["Date"])): float(row["Adj Close"])
+            for row in csv.DictReader(file)
+        }
+
+
+def test_second_demo_uses_the_running_sandbox_and_gives_identical_tables(
+    demo: subprocess.CompletedProcess[str], folder: DemoFolder
+) -> None:
+    again = folder.run("demo", *SMALL, "--keep")
+    assert again.returncode == 0, again.stdout
+    assert tables(again.stdout) == tables(demo.stdout)
+
+
+def test_another_market_on_the_running_sandbox_is_refused(
+    demo: subprocess.CompletedProcess[str], folder: DemoFolder
+) -> None:
+    assert demo.returncode == 0
+    refused = folder.run("demo", "--symbols", "9")
+    assert refused.returncode == 1
+    assert "polygon down" in refused.stdout
+    assert "Traceback" not in refused.stdout + refused.stderr
