@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager
+from pathlib import Path
 
 from rich.console import Console
 from rich.progress import (
@@ -76,3 +77,9 @@ class Board:
         if self._progress.disable:
             found = self._progress.tasks[task]
             console.print(f"✓ {name:<10} {found.elapsed or 0:5.1f} s  {found.fields['note']}")
+
+
+def short_path(path: Path) -> str:
+    """A path as a person here would type it."""
+    here = Path.cwd()
+    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)

@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from polygon_assets.cli.board import Board, Stage
+from polygon_assets.cli.board import Board, Stage, short_path
 from polygon_assets.env import PROJECT_ROOT
 from polygon_assets.manifest import DBT_PROJECT, manifest_is_current
 from polygon_assets.sandbox.control import (
@@ -101,7 +101,7 @@ def prepare(board: Board, sandbox: Sandbox, symbols: str) -> None:
         stage.update(0, total, f"starting {len(SERVERS)} services")
         sandbox.wait(lambda healthy, _: stage.update(healthy, total))
         _wait_for_builds(stage, builds, len(SERVERS))
-        stage.finish(f"{len(SERVERS)} services in {layout.root}")
+        stage.finish(f"{len(SERVERS)} services in {short_path(layout.root)}")
 
 
 def write_dagster_config(home: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rich.table import Table
 
-from polygon_assets.cli.board import Board, console
+from polygon_assets.cli.board import Board, console, short_path
 from polygon_assets.cli.prepare import missing_builds, write_dagster_config
 from polygon_assets.sandbox.control import (
     Sandbox,
@@ -93,7 +93,9 @@ def status(*, tables: bool) -> int:
 
 def _service_table(layout: SandboxLayout) -> Table:
     state = read_state(layout) if is_running(layout) else None
-    table = Table(title=f"Sandbox in {layout.root}", title_justify="left", header_style="bold")
+    table = Table(
+        title=f"Sandbox in {short_path(layout.root)}", title_justify="left", header_style="bold"
+    )
     for column in ("service", "address", "health", "restarts", "data"):
         table.add_column(column, justify="right" if column in ("restarts", "data") else "left")
     for service in [*servers(layout, "1"), dagster_ui(layout)]:

@@ -46,8 +46,9 @@ def clickhouse_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clic
 
 
 @pytest.fixture
-def ticks(clickhouse_server: ClickHouse) -> ClickHouse:
-    """The same ClickHouse with empty tables."""
+def ticks(clickhouse_server: ClickHouse, monkeypatch: pytest.MonkeyPatch) -> ClickHouse:
+    """The same ClickHouse with empty tables, and the variable that names it."""
+    monkeypatch.setenv("CLICKHOUSE_URL", clickhouse_server.url)
     with clickhouse_server.client() as client:
         tables = ["{ticks}.bars_1s", *(f"{{rollups}}.{rollup.name}" for rollup in ROLLUPS)]
         for table in tables:

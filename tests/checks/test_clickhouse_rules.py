@@ -20,7 +20,9 @@ from checks_support import (
 )
 
 from polygon_assets.checks import SAMPLE_ROWS
+from polygon_assets.defs.rollups.assets import ROLLUPS
 from polygon_assets.defs.rollups.checks import rollup_checks
+from polygon_assets.defs.rollups.rebuild import rebuild_session
 from polygon_assets.defs.ticks.checks import ticks_checks
 from polygon_assets.resources.clickhouse import ClickHouse
 
@@ -75,6 +77,14 @@ def test_a_bad_bar_that_was_replaced_is_no_violation(filled: ClickHouse) -> None
 def test_a_session_that_is_not_rolled_up_yet_is_no_difference(filled: ClickHouse) -> None:
     insert_seconds(filled, [second("AAPL", date(2005, 3, 2), 0)])
     assert failed(run_checks(rollup_checks, {"clickhouse": filled}, {})) == set()
+
+
+def test_a_fraction_of_one_share_is_no_difference(ticks: ClickHouse) -> None:
+    # All that traded of a symbol: the dollars have more decimals than price and volume.
+    insert_seconds(ticks, [second("ZZAA", date(2005, 2, 28), 0, price=20.0, volume=0.0012345)])
+    for rollup in ROLLUPS:
+        rebuild_session(ticks, rollup, date(2005, 2, 28))
+    assert failed(run_checks(rollup_checks, {"clickhouse": ticks}, one_session(MONDAY))) == set()
 
 
 def test_sample_shows_both_totals(filled: ClickHouse) -> None:

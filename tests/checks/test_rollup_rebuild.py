@@ -2,6 +2,7 @@
 
 from collections.abc import Generator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -67,6 +68,20 @@ def test_any_order_of_any_versions_gives_the_same_rows_twice(
     assert everything(ticks, SUMMER) == first
     for name, found in first.items():
         assert same(found, rolled_up(seconds, name)), name
+
+
+@pytest.mark.parametrize("volume", [0.001234, 123_456_789.125])
+@pytest.mark.parametrize("price", [0.0001, 20.0625, 750_000.0])
+def test_small_fractions_of_cheap_shares_are_not_rounded(
+    ticks: ClickHouse, volume: float, price: float
+) -> None:
+    bar = replace(second("ZZAA", WINTER, 0, volume=volume), vwap=price, low=price, high=price)
+    insert_seconds(ticks, [bar])
+    rebuild_session(ticks, BARS_1M, WINTER)
+    rebuild_session(ticks, BARS_1D, WINTER)
+    for name in ("bars_1m", "bars_1d"):
+        [found] = stored(ticks, name, WINTER).values()
+        assert found[4:6] == pytest.approx((volume, price), rel=1e-12, abs=0)
 
 
 def test_other_sessions_stay_as_they_are(ticks: ClickHouse) -> None:

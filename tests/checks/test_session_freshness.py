@@ -33,9 +33,8 @@ def vendor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Vendor]:
 
 
 @pytest.fixture
-def instance() -> Iterator[dg.DagsterInstance]:
-    with dg.DagsterInstance.ephemeral() as made:
-        yield made
+def instance() -> dg.DagsterInstance:
+    return dg.DagsterInstance.ephemeral()
 
 
 def materialize(instance: dg.DagsterInstance, key: dg.AssetKey, *sessions: str) -> None:

@@ -1,0 +1,82 @@
+"""The schedule that asks for the session of the day."""
+
+from datetime import datetime
+from typing import Any
+
+import dagster as dg
+import pytest
+from dagster._core.definitions.schedule_definition import ScheduleExecutionData
+
+from polygon_assets.sessions import NEW_YORK
+
+pytestmark = pytest.mark.xdist_group("sensors")
+
+
+def tick(repository: Any, instance: dg.DagsterInstance, moment: str) -> ScheduleExecutionData:
+    context = dg.build_schedule_context(
+        instance=instance,
+        scheduled_execution_time=datetime.fromisoformat(moment),
+        repository_def=repository,
+    )
+    with context:
+        return repository.get_schedule_def("after_close").evaluate_tick(context)
+
+
+@pytest.mark.parametrize(
+    ("moment", "session"),
+    [
+        ("2025-11-21T17:30:00-05:00", "2025-11-21"),  # Friday
+        ("2025-11-26T17:30:00-05:00", "2025-11-26"),  # the day before Thanksgiving
+        ("2025-11-28T17:30:00-05:00", "2025-11-28"),  # the half day after it
+        ("2025-07-02T21:30:00+00:00", "2025-07-02"),  # as the daemon has it, in UTC
+    ],
+)
+def test_asks_for_the_session_of_its_own_day(
+    repository: Any, instance: dg.DagsterInstance, moment: str, session: str
+) -> None:
+    found = tick(repository, instance, moment)
+    [request] = found.run_requests or []
+    assert request.partition_key == session
+    assert request.run_key == f"session-{session}"
+    assert request.tags["market/session"] == session
+    assert request.tags["dagster/partition"] == session
+
+
+@pytest.mark.parametrize(
+    ("moment", "day"),
+    [
+        ("2025-11-27T17:30:00-05:00", "2025-11-27"),  # Thanksgiving
+        ("2025-07-04T17:30:00-04:00", "2025-07-04"),
+        ("2025-01-09T17:30:00-05:00", "2025-01-09"),  # day of mourning
+    ],
+)
+def test_skips_a_closed_day(
+    repository: Any, instance: dg.DagsterInstance, moment: str, day: str
+) -> None:
+    found = tick(repository, instance, moment)
+    assert not found.run_requests
+    assert found.skip_message == f"{day} is not an NYSE session"
+
+
+def test_ticks_on_weekdays_at_half_past_five_in_new_york(repository: Any) -> None:
+    schedule = repository.get_schedule_def("after_close")
+    start = datetime(2025, 11, 1, tzinfo=NEW_YORK)  # Saturday; the clocks change on Sunday
+    ticks = schedule.execution_timezone, schedule.cron_schedule
+    assert ticks == ("America/New_York", "30 17 * * 1-5")
+    from dagster._utils.schedules import schedule_execution_time_iterator
+
+    times = schedule_execution_time_iterator(start.timestamp(), ticks[1], ticks[0])
+    found = [next(times) for _ in range(6)]
+    assert [time.strftime("%a %d %H:%M") for time in found] == [
+        *("Mon 03 17:30", "Tue 04 17:30", "Wed 05 17:30", "Thu 06 17:30", "Fri 07 17:30"),
+        "Mon 10 17:30",
+    ]
+
+
+def test_asks_for_the_job_that_computes_both_halves(repository: Any) -> None:
+    schedule = repository.get_schedule_def("after_close")
+    job = repository.get_job(schedule.job_name)
+    executed = {key.to_user_string() for key in job.asset_layer.executable_asset_keys}
+    assert {"raw/polygon/daily_bars", "clickhouse/rollups/bars_1d"} <= executed
+    assert "reconcile/market/daily_bars" in executed
+    assert job.partitions_def is not None
