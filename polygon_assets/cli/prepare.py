@@ -96,6 +96,7 @@ def prepare(board: Board, sandbox: Sandbox, symbols: str) -> None:
             _use_running(read_state(layout), symbols)
         else:
             sandbox.start(symbols)
+            sandbox.wait_for_supervisor()
         builds = [(build, build.start()) for build in missing_builds(layout.root / "logs")]
         total = len(SERVERS) + len(builds)
         stage.update(0, total, f"starting {len(SERVERS)} services")

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from polygon_assets.env import PROJECT_ROOT
@@ -132,16 +132,28 @@ class Sandbox:
             os.close(read)
         self._lifeline = write
 
-    def wait(self, progress: Callable[[int, int], None], ready: str = "running") -> SandboxState:
+    def wait_for_supervisor(self) -> None:
+        """Wait until the supervisor has ended what was left over, and starts the services.
+
+        What carries the sandbox's marker before that is taken for a leftover.
+
+        Raises:
+            SandboxError: The supervisor did not start; says why.
+        """
+        self._wait(lambda _healthy, _started: None, ("starting", "running"))
+
+    def wait(self, progress: Callable[[int, int], None]) -> None:
         """Wait until every service answers.
 
         Args:
             progress: Called with the number of services that answer and of those that started.
-            ready: The status to wait for; ``starting`` returns when all servers answer.
 
         Raises:
             SandboxError: A service did not start; says which and why.
         """
+        self._wait(progress, ("running",))
+
+    def _wait(self, progress: Callable[[int, int], None], ready: Sequence[str]) -> None:
         while True:
             time.sleep(LOOK_SECONDS)
             state = read_state(self.layout)
@@ -150,8 +162,8 @@ class Sandbox:
                 progress(healthy, len(state.services))
                 if state.status == "failed":
                     raise SandboxError(state.reason)
-                if state.status == ready:
-                    return state
+                if state.status in ready:
+                    return
             if self._supervisor is not None and self._supervisor.poll() is not None:
                 state = read_state(self.layout)
                 reason = state.reason if state else ""
