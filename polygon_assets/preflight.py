@@ -121,18 +121,23 @@ def require_services() -> None:
 
 @contextmanager
 def explained(system: str) -> Generator[None, None, None]:
-    """Turn a failure into one clear sentence where its cause is that the system is away.
+    """Turn a failed connection into one clear sentence where the system is away.
+
+    Wrap what connects, and nothing more: any other failure keeps its own words.
 
     Args:
         system: Name of an endpoint.
 
     Raises:
-        ServiceUnreachableError: In place of the block's exception, if the system does not answer.
+        ServiceUnreachableError: If the block failed and the system does not answer.
     """
     try:
         yield
-    except Exception:
-        next(one for one in endpoints() if one.system == system).check()
+    except Exception as error:
+        try:
+            next(one for one in endpoints() if one.system == system).check()
+        except ServiceUnreachableError as unreachable:
+            raise unreachable from error
         raise
 
 

@@ -35,10 +35,10 @@ class ClickHouse(dg.ConfigurableResource[Any]):
                 password=self.password,
                 autogenerate_session_id=False,
             )
-            try:
-                yield client
-            finally:
-                client.close()
+        try:
+            yield client
+        finally:
+            client.close()
 
     def query(self, sql: str, parameters: Mapping[str, object] | None = None) -> list[Row]:
         """The rows of a query. ``{ticks}`` and ``{rollups}`` stand for the databases.

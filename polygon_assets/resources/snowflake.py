@@ -1,7 +1,7 @@
 """Snowflake: the warehouse of the batch half."""
 
 from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import dagster as dg
@@ -30,7 +30,9 @@ class Warehouse(SnowflakeResource):
     @contextmanager
     def cursor(self) -> Generator[SnowflakeCursor, None, None]:
         """A cursor of a connection of its own, which is closed whatever happens."""
-        with explained(SNOWFLAKE), self.get_connection() as connection:
+        with ExitStack() as stack:
+            with explained(SNOWFLAKE):
+                connection = stack.enter_context(self.get_connection())
             assert isinstance(connection, SnowflakeConnection)
             try:
                 yield connection.cursor()

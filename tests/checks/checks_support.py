@@ -2,6 +2,7 @@
 
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import Any
 
 import dagster as dg
@@ -40,16 +41,21 @@ def sessions(first: str, last: str) -> dict[str, str]:
     return {RANGE_START_TAG: first, RANGE_END_TAG: last}
 
 
+@lru_cache(maxsize=1)
+def shared_instance() -> dg.DagsterInstance:
+    """One Dagster in memory for every run: to make one takes longer than to run a check."""
+    return dg.DagsterInstance.ephemeral()
+
+
 def run_checks(
     checks: Sequence[dg.AssetChecksDefinition],
     resources: Mapping[str, Any],
     tags: Mapping[str, str],
-    instance: dg.DagsterInstance | None = None,
 ) -> dict[RuleKey, AssetCheckEvaluation]:
     """Every evaluation of one run that executes nothing but these checks."""
     definitions = dg.Definitions(asset_checks=checks, resources=resources)
     run = definitions.resolve_implicit_global_asset_job_def().execute_in_process(
-        run_config=QUIET, tags=dict(tags), instance=instance, raise_on_error=False
+        run_config=QUIET, tags=dict(tags), instance=shared_instance(), raise_on_error=False
     )
     found = {
         (one.asset_key.to_user_string(), one.check_name): one

@@ -14,6 +14,7 @@ from checks_support import (
     run_checks,
     sample,
     sessions,
+    shared_instance,
 )
 from checks_warehouse_cases import execute
 
@@ -63,7 +64,7 @@ def reconcile(halves: dict[str, Any], tags: dict[str, str]) -> dict[str, Any]:
     """Run the asset; returns the metadata of its materialization."""
     definitions = dg.Definitions([reconcile_daily_bars], resources=halves)
     result = definitions.resolve_implicit_global_asset_job_def().execute_in_process(
-        run_config=QUIET, tags=tags
+        run_config=QUIET, tags=tags, instance=shared_instance()
     )
     event = result.get_asset_materialization_events()[0]
     return dict(event.materialization.metadata)
@@ -127,7 +128,12 @@ def test_checks_read_what_the_asset_wrote(halves: dict[str, Any]) -> None:
     assert [row["symbol"] for row in sample(by_name["inside_bands"])] == ["MSFT"]
 
 
-def test_sessions_that_neither_side_has(halves: dict[str, Any]) -> None:
-    found = reconcile(halves, one_session("2005-03-02"))
-    assert found["dagster/partition_row_count"].value == 0
-    assert rows(halves) == []
+def test_session_that_one_side_lacks_fails(halves: dict[str, Any]) -> None:
+    reconcile(halves, one_session(str(MONDAY)))
+    before = rows(halves)
+    with pytest.raises(dg.Failure, match="stream lack session 2005-03-02"):
+        reconcile(halves, one_session("2005-03-02"))
+    stream(halves["clickhouse"], "('2005-03-02', 'AAPL', 44.9, 45, 44, 44.5, 1500)")
+    with pytest.raises(dg.Failure, match="official bars lack session 2005-03-02"):
+        reconcile(halves, one_session("2005-03-02"))
+    assert rows(halves) == before

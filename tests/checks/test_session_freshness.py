@@ -5,7 +5,7 @@ from datetime import datetime
 
 import dagster as dg
 import pytest
-from checks_support import failed, run_checks, variables
+from checks_support import failed, run_checks, shared_instance, variables
 from support.servers import server
 
 from polygon_assets.defs.platform.freshness import NAME, session_freshness_checks
@@ -34,7 +34,9 @@ def vendor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Vendor]:
 
 @pytest.fixture
 def instance() -> dg.DagsterInstance:
-    return dg.DagsterInstance.ephemeral()
+    """The instance of the checks, in which nothing was ever materialized."""
+    shared_instance().wipe()
+    return shared_instance()
 
 
 def materialize(instance: dg.DagsterInstance, key: dg.AssetKey, *sessions: str) -> None:
@@ -42,11 +44,11 @@ def materialize(instance: dg.DagsterInstance, key: dg.AssetKey, *sessions: str) 
         instance.report_runless_asset_event(dg.AssetMaterialization(key, partition=session))
 
 
-def late(vendor: Vendor, instance: dg.DagsterInstance, now: str) -> set[str]:
+def late(vendor: Vendor, now: str) -> set[str]:
     """The assets whose due session is missing at a moment of the market's clock."""
     resource, market = vendor
     market.set_clock(datetime.fromisoformat(now))
-    found = failed(run_checks(CHECKS, {"polygon": resource}, {}, instance))
+    found = failed(run_checks(CHECKS, {"polygon": resource}, {}))
     assert {name for _, name in found} <= {NAME}
     return {asset for asset, _ in found}
 
@@ -69,15 +71,16 @@ def test_the_due_session_and_no_other(
 ) -> None:
     days = ["2025-11-24", "2025-11-25", "2025-11-26", "2025-11-28", "2025-12-01"]
     materialize(instance, BARS, *(day for day in days if day != due))
-    assert late(vendor, instance, now) == BOTH
+    assert late(vendor, now) == BOTH
     materialize(instance, BARS, due)
-    assert late(vendor, instance, now) == {TOPIC.to_user_string()}
+    assert late(vendor, now) == {TOPIC.to_user_string()}
 
 
-def test_says_which_session_is_due(vendor: Vendor, instance: dg.DagsterInstance) -> None:
+@pytest.mark.usefixtures("instance")
+def test_says_which_session_is_due(vendor: Vendor) -> None:
     resource, market = vendor
     market.set_clock(datetime.fromisoformat("2025-11-27T20:00:00-05:00"))
-    found = run_checks(CHECKS, {"polygon": resource}, {}, instance)
+    found = run_checks(CHECKS, {"polygon": resource}, {})
     for evaluation in found.values():
         assert evaluation.metadata["due_session"].value == "2025-11-26"
         assert evaluation.description == "Session 2025-11-26 is due and missing."
@@ -87,4 +90,4 @@ def test_says_which_session_is_due(vendor: Vendor, instance: dg.DagsterInstance)
 def test_an_observation_is_not_a_session(vendor: Vendor, instance: dg.DagsterInstance) -> None:
     instance.report_runless_asset_event(dg.AssetObservation(BARS, partition="2025-11-26"))
     materialize(instance, TOPIC, "2025-11-26")
-    assert late(vendor, instance, "2025-11-27T20:00:00-05:00") == {BARS.to_user_string()}
+    assert late(vendor, "2025-11-27T20:00:00-05:00") == {BARS.to_user_string()}

@@ -64,13 +64,12 @@ def test_rows_of_other_sessions_do_not_count(filled: Warehouse) -> None:
     assert failed(run_checks(CHECKS, resources, one_session(TUESDAY))) == set()
 
 
-@pytest.mark.parametrize("tags", [sessions(MONDAY, TUESDAY), {}], ids=["range", "every session"])
-def test_rows_of_every_session_of_a_range_count(filled: Warehouse, tags: dict[str, str]) -> None:
+def test_without_a_window_every_session_counts(filled: Warehouse) -> None:
     execute(filled, *(statements[-1] for statements in BREAKS.values()))
     # One run for the bars: a failed rule of the tickers keeps those that read them from running.
     others = [*reference_checks, *actions_checks, *reconcile_checks]
     for checks in (bars_checks, others):
-        assert failed(run_checks(checks, {"snowflake": filled}, tags)) == keys_of(checks)
+        assert failed(run_checks(checks, {"snowflake": filled}, {})) == keys_of(checks)
 
 
 def test_count_is_of_all_violations_and_sample_of_a_few(filled: Warehouse) -> None:

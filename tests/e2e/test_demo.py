@@ -1,16 +1,24 @@
-"""The whole platform in one test: `polygon demo` on two sessions."""
+"""The whole platform: `polygon demo` on two sessions, killed in between, and once more.
+
+The tests go on from each other in the order of this file.
+"""
 
 import csv
 import gzip
 import math
+import os
+import signal
 import subprocess
+import time
 from datetime import date
 from pathlib import Path
 
 import bokeh_sampledata
 import pytest
 import snowflake.connector
-from support.demo import SMALL, DemoFolder, tables
+from support.demo import SMALL, DemoFolder, end, read_until, tables
+
+from polygon_assets.sandbox.control import read_state
 
 pytestmark = [
     pytest.mark.e2e,
@@ -111,14 +119,6 @@ def source_adjusted_closes() -> dict[tuple[str, date], float]:
         }
 
 
-def test_second_demo_uses_the_running_sandbox_and_gives_identical_tables(
-    demo: subprocess.CompletedProcess[str], folder: DemoFolder
-) -> None:
-    again = folder.run("demo", *SMALL, "--keep")
-    assert again.returncode == 0, again.stdout
-    assert tables(again.stdout) == tables(demo.stdout)
-
-
 def test_another_market_on_the_running_sandbox_is_refused(
     demo: subprocess.CompletedProcess[str], folder: DemoFolder
 ) -> None:
@@ -127,3 +127,60 @@ def test_another_market_on_the_running_sandbox_is_refused(
     assert refused.returncode == 1
     assert "polygon down" in refused.stdout
     assert "Traceback" not in refused.stdout + refused.stderr
+
+
+@pytest.mark.parametrize(
+    ("after", "seconds", "number"),
+    [
+        ("", 0.7, signal.SIGKILL),
+        ("✓ sandbox", 0.5, signal.SIGINT),
+        ("✓ bootstrap", 6.0, signal.SIGKILL),
+        ("✓ bootstrap", 14.0, signal.SIGINT),
+        ("✓ batch", 5.0, signal.SIGKILL),
+    ],
+    ids=["start-kill", "import-interrupt", "sync-kill", "dbt-interrupt", "stream-kill"],
+)
+def test_killed_demo_leaves_no_process(
+    demo: subprocess.CompletedProcess[str],
+    folder: DemoFolder,
+    after: str,
+    seconds: float,
+    number: signal.Signals,
+) -> None:
+    assert demo.returncode == 0
+    folder.run("down")
+    again = folder.start("demo", *SMALL)
+    if after:
+        read_until(again, after)
+    time.sleep(seconds)
+    assert again.poll() is None, "the demo was over before it was killed"
+    rest = end(again, number)
+    assert folder.wait_until_clean() == []
+    if number is signal.SIGINT:
+        assert again.returncode == 130
+        assert "Interrupted" in rest
+        assert "Traceback" not in rest
+
+
+def test_killed_supervisor_takes_everything_with_it(
+    demo: subprocess.CompletedProcess[str], folder: DemoFolder
+) -> None:
+    assert demo.returncode == 0
+    again = folder.start("demo", *SMALL)
+    read_until(again, "✓ bootstrap")
+    state = read_state(folder.layout)
+    assert state is not None
+    os.kill(state.pid, signal.SIGKILL)
+    rest = end(again, signal.SIGTERM)
+    assert folder.wait_until_clean() == []
+    assert "Traceback" not in rest
+
+
+def test_next_demo_succeeds_and_gives_identical_tables(
+    demo: subprocess.CompletedProcess[str], folder: DemoFolder
+) -> None:
+    again = folder.run("demo", *SMALL)
+    assert again.returncode == 0, again.stdout
+    assert tables(again.stdout) == tables(demo.stdout)
+    assert len(tables(again.stdout)) == 21
+    assert folder.wait_until_clean() == []

@@ -27,10 +27,17 @@ def outside(servers: RunningServers) -> Iterator[Outside]:
         yield deployed
 
 
-@pytest.fixture
-def instance() -> dg.DagsterInstance:
-    """A Dagster of the test's own."""
+@pytest.fixture(scope="session")
+def one_instance() -> dg.DagsterInstance:
+    """A Dagster in memory."""
     return dg.DagsterInstance.ephemeral()
+
+
+@pytest.fixture
+def instance(one_instance: dg.DagsterInstance) -> dg.DagsterInstance:
+    """The same Dagster with no runs and no events."""
+    one_instance.wipe()
+    return one_instance
 
 
 @pytest.fixture(scope="session")

@@ -59,7 +59,7 @@ def reconcile_daily_bars(
     """Compare every session of the run, and replace its rows."""
     compared: list[Comparison] = []
     for day in run_window(context.run.tags).sessions:
-        rows = compare_session(stream_bars(clickhouse, day), official_bars(snowflake, day))
+        rows = compare_session(day, stream_bars(clickhouse, day), official_bars(snowflake, day))
         replace_session(snowflake, day, rows)
         compared += rows
     verdicts = Counter(row.verdict for row in compared)
@@ -75,8 +75,17 @@ def reconcile_daily_bars(
     )
 
 
-def compare_session(stream: dict[str, Bar], official: dict[str, Bar]) -> list[Comparison]:
-    """One comparison per symbol that either side knows, by symbol."""
+def compare_session(
+    session: date, stream: dict[str, Bar], official: dict[str, Bar]
+) -> list[Comparison]:
+    """One comparison per symbol that either side knows, by symbol.
+
+    Raises:
+        dg.Failure: One side has nothing of the session.
+    """
+    for side, bars in (("stream", stream), ("official bars", official)):
+        if not bars:
+            raise dg.Failure(f"There is nothing to compare: the {side} lack session {session}.")
     symbols = sorted(stream.keys() | official.keys())
     return [compare(symbol, stream.get(symbol), official.get(symbol)) for symbol in symbols]
 

@@ -11,13 +11,18 @@ from polygon_assets.resources.clickhouse import ClickHouse
 
 SQL = Path(__file__).parent / "sql"
 SECONDS = "{ticks}.bars_1s"
+STAGE = "__stage_"
 
-# A stage table that is new for every run has no memory of earlier blocks, so no row of the
-# session can be taken for a duplicate of an earlier attempt.
-PLAIN_INSERT = {
+REBUILD = {
+    # A stage table that is new for every run has no memory of earlier blocks, so no row of the
+    # session can be taken for a duplicate of an earlier attempt.
     "async_insert": 0,
     "insert_deduplicate": 0,
     "deduplicate_insert_select": "disable",
+    # ClickHouse compiles an expression that it has seen several times, and the compiled one may
+    # round its last bit differently: the same session would give other numbers later.
+    "compile_expressions": 0,
+    "compile_aggregate_expressions": 0,
 }
 
 
@@ -90,7 +95,8 @@ def rebuild_session(clickhouse: ClickHouse, rollup: Rollup, session: date) -> Re
         NothingToRollUpError: The finer table has no rows for the session.
     """
     target = clickhouse.render(f"{{rollups}}.{rollup.name}")
-    stage = f"{target}__stage_{uuid.uuid4().hex[:8]}"
+    stage = f"{target}{STAGE}{uuid.uuid4().hex[:8]}"
+    _drop_leftovers(clickhouse, rollup)
     with clickhouse.client() as client:
         before_rows, before_volume = _totals(client, target, session)
         client.command(f"CREATE TABLE {stage} AS {target}")
@@ -98,7 +104,7 @@ def rebuild_session(clickhouse: ClickHouse, rollup: Rollup, session: date) -> Re
             client.command(
                 f"INSERT INTO {stage} {clickhouse.render(rollup.select)}",
                 parameters={"session": session},
-                settings=PLAIN_INSERT,
+                settings=REBUILD,
             )
             rows, volume = _totals(client, stage, session)
             if rows == 0:
@@ -119,6 +125,18 @@ def create_tables(clickhouse: ClickHouse, rollups: list[Rollup]) -> None:
         client.command(f"CREATE DATABASE IF NOT EXISTS {clickhouse.rollups}")
         for rollup in rollups:
             client.command(clickhouse.render(sql).replace("{rollup}", rollup.name))
+
+
+def _drop_leftovers(clickhouse: ClickHouse, rollup: Rollup) -> None:
+    """Drop the stage tables of killed rebuilds; one rebuild of a rollup runs at a time."""
+    found = clickhouse.query(
+        "SELECT name FROM system.tables "
+        "WHERE database = {database:String} AND startsWith(name, {prefix:String})",
+        {"database": clickhouse.rollups, "prefix": f"{rollup.name}{STAGE}"},
+    )
+    with clickhouse.client() as client:
+        for (name,) in found:
+            client.command(f"DROP TABLE IF EXISTS {clickhouse.rollups}.{name} SYNC")
 
 
 def _totals(client: Client, table: str, session: date) -> tuple[int, float]:
