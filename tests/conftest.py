@@ -23,3 +23,11 @@ def builds(tmp_path_factory: pytest.TempPathFactory) -> Path:
             process.wait()
             build.require(process)
     return logs
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print the tables that tests hand over, whichever worker they ran on."""
+    for report in terminalreporter.getreports("passed"):
+        for name, text in report.user_properties:
+            terminalreporter.section(name)
+            terminalreporter.write_line(str(text))

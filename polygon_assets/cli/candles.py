@@ -1,13 +1,13 @@
 """A candle chart made of characters: one column per bar, half a row of vertical resolution."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from rich.text import Text
 
+from polygon_assets.candles import LABEL_EVERY, Candle
+
 HEIGHT = 16
 AXIS_WIDTH = 10
-LABEL_EVERY = 12
 
 # What a cell shows: its upper and lower half each hold nothing, a wick or the body.
 GLYPHS = {
@@ -21,17 +21,6 @@ GLYPHS = {
     ("", "body"): "╻",
     ("body", ""): "╹",
 }
-
-
-@dataclass(frozen=True)
-class Candle:
-    """One bar: a label for its time, prices in USD."""
-
-    label: str
-    open: float
-    high: float
-    low: float
-    close: float
 
 
 def render(candles: Sequence[Candle], height: int = HEIGHT) -> Text:

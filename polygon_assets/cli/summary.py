@@ -4,11 +4,11 @@ from rich.panel import Panel
 from rich.table import Table
 
 from polygon_assets.cli.board import console
-from polygon_assets.cli.candles import Candle, render
+from polygon_assets.cli.candles import render
 from polygon_assets.cli.stages import Report
 from polygon_assets.defs.reconcile.bands import HIGH_LOW_BAND, OPEN_CLOSE_BAND, VOLUME_SHARE
-
-CHART_SYMBOL = "AAPL"
+from polygon_assets.defs.rollups.assets import BARS_5M
+from polygon_assets.defs.rollups.chart import most_traded
 
 
 def print_summary(report: Report) -> None:
@@ -96,26 +96,12 @@ def _reconciliation(report: Report) -> Table:
 
 
 def candle_chart(report: Report) -> Panel | None:
-    """Five-minute candles of one symbol of the streamed session."""
-    day = report.options.sessions[-1]
-    store = report.systems.clickhouse
-    symbols = store.query(
-        "SELECT DISTINCT symbol FROM {rollups}.bars_5m WHERE session_date = {session:Date} "
-        "ORDER BY symbol != {wanted:String}, symbol LIMIT 1",
-        {"session": day, "wanted": CHART_SYMBOL},
-    )
-    if not symbols:
+    """Five-minute candles of the most traded symbol of the streamed session."""
+    found = most_traded(report.systems.clickhouse, BARS_5M, report.options.sessions[-1])
+    if found is None:
         return None
-    symbol = symbols[0][0]
-    rows = store.query(
-        "SELECT formatDateTime(bar_start, '%H:%i', 'America/New_York'), open, high, low, close "
-        "FROM {rollups}.bars_5m "
-        "WHERE session_date = {session:Date} AND symbol = {symbol:String} ORDER BY bar_start",
-        {"session": day, "symbol": symbol},
-    )
-    chart = render([Candle(str(label), *map(float, prices)) for label, *prices in rows])
-    title = f"{symbol} {day}, five-minute bars, USD, New York time"
-    return Panel(chart, title=title, border_style="dim", expand=False)
+    title, candles = found
+    return Panel(render(candles), title=title, border_style="dim", expand=False)
 
 
 def _failures(report: Report) -> list[str]:

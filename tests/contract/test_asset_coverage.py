@@ -1,5 +1,7 @@
 """Every asset has what every asset must have."""
 
+import io
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import dagster as dg
@@ -64,7 +66,9 @@ def graph(definitions: dg.Definitions) -> AssetGraph:
     return definitions.resolve_asset_graph()
 
 
-def test_every_asset_is_covered(graph: AssetGraph) -> None:
+def test_every_asset_is_covered(
+    graph: AssetGraph, record_property: Callable[[str, object], None]
+) -> None:
     rows = [coverage(graph, key) for key in sorted(graph.get_all_asset_keys())]
     table = Table("asset", "partitions", "owner", "kinds", "description", "freshness", "checks")
     for row in rows:
@@ -72,7 +76,9 @@ def test_every_asset_is_covered(graph: AssetGraph) -> None:
         table.add_row(
             row.key, row.partitions, *("yes" if flag else "NO" for flag in flags), str(row.checks)
         )
-    Console(width=140).print(table)
+    console = Console(width=130, file=io.StringIO(), record=True)
+    console.print(table)
+    record_property("coverage of the assets", console.export_text())
     assert [row.key for row in rows if not row.complete] == []
     assert len(rows) == 30
 

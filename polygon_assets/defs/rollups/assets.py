@@ -5,6 +5,8 @@ from typing import Any
 
 import dagster as dg
 
+from polygon_assets.candles import markdown_picture
+from polygon_assets.defs.rollups.chart import most_traded
 from polygon_assets.defs.rollups.rebuild import SECONDS, Rollup, rebuild_session
 from polygon_assets.partitions import run_window
 from polygon_assets.policies import session_spec
@@ -53,10 +55,21 @@ def rollup_asset(rollup: Rollup) -> dg.AssetsDefinition:
                 "dagster/table_name": f"{clickhouse.rollups}.{rollup.name}",
                 "volume": sum(one.volume for one in done),
                 "drift_shares": sum(one.drift for one in done),
+                **_chart(clickhouse, rollup, sessions[-1]),
             },
         )
 
     return rebuild
+
+
+def _chart(
+    clickhouse: ClickHouse, rollup: Rollup, session: date
+) -> dict[str, dg.MarkdownMetadataValue]:
+    """Candles of the most traded symbol, where there are enough of them for a picture."""
+    if rollup is not BARS_5M:
+        return {}
+    found = most_traded(clickhouse, rollup, session)
+    return {"candles": dg.MetadataValue.md(markdown_picture(*found))} if found else {}
 
 
 rollup_assets = [rollup_asset(rollup) for rollup in ROLLUPS]
