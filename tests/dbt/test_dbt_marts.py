@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from dbt_warehouse import warehouse
 from real_market_data import SYMBOLS, bars_between, real_actions
+from support.sql_guard import findings
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("dbt"), pytest.mark.timeout(600)]
 
@@ -35,11 +36,13 @@ class History:
     full_build: dict[str, str]
     bad_build: dict[str, str]
     sessions_loaded: list[tuple[Any, ...]]
+    compiled: dict[str, str]
 
 
 @pytest.fixture(scope="module")
 def history(tmp_path_factory: pytest.TempPathFactory) -> Iterator[History]:
-    with warehouse(tmp_path_factory.mktemp("dbt")) as wh:
+    folder = tmp_path_factory.mktemp("dbt")
+    with warehouse(folder) as wh:
 
         def marts() -> Marts:
             return {table: wh.rows(table) for table in FACTS}
@@ -81,12 +84,22 @@ def history(tmp_path_factory: pytest.TempPathFactory) -> Iterator[History]:
             full_build,
             bad_build,
             sessions_loaded,
+            compiled={
+                str(path.relative_to(folder)): path.read_text()
+                for path in (folder / "target" / "compiled").rglob("*.sql")
+            },
         )
 
 
 def test_everything_builds_and_every_test_passes(history: History) -> None:
     assert len(history.full_build) > 70
     assert set(history.full_build.values()) <= {"success", "pass"}
+
+
+def test_compiled_sql_is_snowflakes_and_not_what_duckdb_tolerates(history: History) -> None:
+    assert len(history.compiled) > 70
+    found = {name: findings(sql) for name, sql in history.compiled.items()}
+    assert {name: problems for name, problems in found.items() if problems} == {}
 
 
 def test_every_model_has_a_test(history: History) -> None:
