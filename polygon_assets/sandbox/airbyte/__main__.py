@@ -1,7 +1,6 @@
 """Start the sandbox's Airbyte: `python -m polygon_assets.sandbox.airbyte --data DIR`."""
 
 import argparse
-import fcntl
 import logging
 import os
 import signal
@@ -9,7 +8,6 @@ import socket
 import sys
 from pathlib import Path
 from types import FrameType
-from typing import BinaryIO
 
 import uvicorn
 
@@ -22,15 +20,11 @@ from polygon_assets.sandbox.airbyte.tokens import Tokens
 from polygon_assets.sandbox.airbyte.warehouse import destination_from_environment
 from polygon_assets.sandbox.airbyte.workspace import Workspace
 from polygon_assets.sandbox.lifeline import follow_parent
+from polygon_assets.sandbox.server_start import StartError, own_directory, take_port
 
 DEFAULT_PORT = 18104
-HOST = "127.0.0.1"
 _REPOSITORY = Path(__file__).resolve().parents[3]
 _SHUTDOWN_SECONDS = 1
-
-
-class StartError(Exception):
-    """The server cannot start; the text says why and what to do."""
 
 
 def main() -> int:
@@ -43,7 +37,7 @@ def main() -> int:
     options = _options()
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s %(message)s")
     try:
-        with _own_directory(options.data), _bind(options.port) as listener:
+        with own_directory("Airbyte", options.data), take_port(options.port) as listener:
             _serve(options, listener)
     except (StartError, ManifestError) as error:
         sys.stderr.write(f"{error}\n")
@@ -70,40 +64,6 @@ def _options() -> argparse.Namespace:
         help="the connector's manifest",
     )
     return parser.parse_args()
-
-
-def _own_directory(directory: Path) -> BinaryIO:
-    """Create and lock the data directory; the lock ends with the process, however that ends."""
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-        lock = (directory / "lock").open("wb")
-    except OSError as error:
-        raise StartError(
-            f"Airbyte cannot use the directory {directory}: {error.strerror};"
-            " choose another one with --data."
-        ) from error
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        lock.close()
-        raise StartError(
-            f"Another Airbyte is using the directory {directory}; stop it, or choose another one"
-            " with --data."
-        ) from error
-    return lock
-
-
-def _bind(port: int) -> socket.socket:
-    listener = socket.socket()
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((HOST, port))
-    except OSError as error:
-        listener.close()
-        raise StartError(
-            f"Port {port} of {HOST} is taken; stop what uses it, or choose another one with --port."
-        ) from error
-    return listener
 
 
 def _serve(options: argparse.Namespace, listener: socket.socket) -> None:

@@ -1,16 +1,16 @@
 """Start the sandbox's ClickHouse."""
 
 import argparse
-import fcntl
 import os
 import signal
 import sys
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from polygon_assets.sandbox.clickhouse.errors import ClickHouseError
 from polygon_assets.sandbox.lifeline import follow_parent
+from polygon_assets.sandbox.server_start import HOST, StartError, own_directory
 
 if TYPE_CHECKING:
     from polygon_assets.sandbox.clickhouse.server import Server
@@ -18,10 +18,6 @@ if TYPE_CHECKING:
 DEFAULT_PORT = 18102
 _SECONDS_FOR_REQUESTS = 1.5
 _SECONDS_TO_STOP = 2.5
-
-
-class StartError(Exception):
-    """The server cannot start; the text says why and what to do."""
 
 
 def main() -> int:
@@ -33,8 +29,7 @@ def main() -> int:
     follow_parent()
     arguments = _arguments()
     try:
-        lock = _own_directory(arguments.data)
-        with lock:
+        with own_directory("ClickHouse", arguments.data):
             _serve(arguments.port, arguments.data)
     except StartError as error:
         sys.stderr.write(f"{error}\n")
@@ -53,33 +48,13 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _own_directory(directory: Path) -> BinaryIO:
-    """Create and lock the data directory; the lock ends with the process, however that ends."""
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-        lock = (directory / "lock").open("wb")
-    except OSError as error:
-        raise StartError(
-            f"ClickHouse cannot use the directory {directory}: {error.strerror};"
-            " choose another one with --data."
-        ) from error
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        raise StartError(
-            f"Another ClickHouse is using the directory {directory}; stop it, or choose another"
-            " one with --data."
-        ) from error
-    return lock
-
-
 def _serve(port: int, directory: Path) -> None:
     # The zone of ClickHouse Cloud, wherever the laptop is.
     os.environ["TZ"] = "UTC"
     # chDB imports pyarrow and numpy, where they are installed, for features that are not used
     # here: they would double the time to start.
     sys.modules.setdefault("pyarrow", cast("Any", None))
-    from polygon_assets.sandbox.clickhouse.server import HOST, Backend, Server
+    from polygon_assets.sandbox.clickhouse.server import Backend, Server
 
     try:
         server = Server(port)

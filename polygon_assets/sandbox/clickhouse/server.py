@@ -30,8 +30,8 @@ from polygon_assets.sandbox.clickhouse.response import (
 )
 from polygon_assets.sandbox.clickhouse.sessions import Sessions
 from polygon_assets.sandbox.clickhouse.spool import Spool
+from polygon_assets.sandbox.server_start import HOST
 
-HOST = "127.0.0.1"
 _IDLE_CONNECTION_SECONDS = 300
 _QUERY_PATHS = ("/", "/query")
 _HEALTH_PATHS = ("/ping", "/replicas_status")

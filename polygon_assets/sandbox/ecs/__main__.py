@@ -1,22 +1,16 @@
 """Start the sandbox's ECS: ``python -m polygon_assets.sandbox.ecs --port N --data DIR``."""
 
 import argparse
-import fcntl
 import logging
 import signal
 import socket
 import sys
 from pathlib import Path
-from typing import BinaryIO
 
 from polygon_assets.sandbox.lifeline import follow_parent
+from polygon_assets.sandbox.server_start import StartError, own_directory, take_port
 
-HOST = "127.0.0.1"
 DEFAULT_PORT = 18105
-
-
-class StartError(Exception):
-    """The server cannot start; the text says why and what to do."""
 
 
 def main() -> int:
@@ -35,47 +29,13 @@ def main() -> int:
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     try:
-        with _own_directory(arguments.data.absolute()), _listen(arguments.port) as listener:
-            _serve(arguments.data.absolute(), listener)
+        folder = arguments.data.absolute()
+        with own_directory("ECS", folder), take_port(arguments.port) as listener:
+            _serve(folder, listener)
     except StartError as error:
         sys.stderr.write(f"{error}\n")
         return 1
     return 0
-
-
-def _own_directory(directory: Path) -> BinaryIO:
-    """Create and lock the data directory; the lock ends with the process, however that ends."""
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-        lock = (directory / "lock").open("wb")
-    except OSError as error:
-        raise StartError(
-            f"ECS cannot use the directory {directory}: {error.strerror};"
-            " choose another one with --data."
-        ) from error
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        lock.close()
-        raise StartError(
-            f"Another ECS is using the directory {directory}; stop it, or choose another one"
-            " with --data."
-        ) from error
-    return lock
-
-
-def _listen(port: int) -> socket.socket:
-    listener = socket.socket()
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((HOST, port))
-    except OSError as error:
-        listener.close()
-        raise StartError(
-            f"Port {port} on {HOST} is in use; stop the program that listens there, or choose"
-            " another one with --port."
-        ) from error
-    return listener
 
 
 def _serve(folder: Path, listener: socket.socket) -> None:

@@ -2,7 +2,6 @@
 
 import argparse
 import asyncio
-import contextlib
 import logging
 import signal
 import socket
@@ -13,13 +12,10 @@ from polygon_assets.sandbox.kafka.broker import Broker
 from polygon_assets.sandbox.kafka.catalog import MAX_PARTITIONS, Catalog
 from polygon_assets.sandbox.kafka.configs import DEFAULTS
 from polygon_assets.sandbox.kafka.coordinator import Coordinator
-from polygon_assets.sandbox.kafka.errors import StartError
-from polygon_assets.sandbox.kafka.files import lock_directory
 from polygon_assets.sandbox.kafka.offsets import OffsetStore
 from polygon_assets.sandbox.kafka.server import Server
 from polygon_assets.sandbox.lifeline import follow_parent
-
-HOST = "127.0.0.1"
+from polygon_assets.sandbox.server_start import HOST, StartError, own_directory, take_port
 
 logger = logging.getLogger(__name__)
 
@@ -60,26 +56,6 @@ def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
     return options
 
 
-def bind(port: int) -> socket.socket:
-    """Take the port.
-
-    Raises:
-        StartError: It is taken, or not allowed.
-    """
-    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listening.bind((HOST, port))
-    except (OSError, OverflowError) as error:
-        listening.close()
-        reason = getattr(error, "strerror", None) or str(error)
-        raise StartError(
-            f"port {port} on {HOST} cannot be used ({reason}): stop what uses it, or choose "
-            "another with --port"
-        ) from error
-    return listening
-
-
 async def serve(broker: Broker, listening: socket.socket) -> None:
     """Serve until SIGTERM or SIGINT."""
     stop = asyncio.Event()
@@ -114,8 +90,7 @@ def run(arguments: argparse.Namespace) -> None:
     Raises:
         StartError: Directory or port are taken or unusable.
     """
-    lock_directory(arguments.data)
-    with contextlib.closing(bind(arguments.port)) as listening:
+    with own_directory("Kafka", arguments.data), take_port(arguments.port) as listening:
         port = int(listening.getsockname()[1])
         catalog, offsets = open_data(arguments)
         logger.info(

@@ -20,11 +20,11 @@ from polygon_assets.sandbox.kafka.configs import check_configs, resolved
 from polygon_assets.sandbox.kafka.errors import (
     ErrorCode,
     RequestRefused,
-    StartError,
     storage_errors,
 )
 from polygon_assets.sandbox.kafka.files import replace_file
 from polygon_assets.sandbox.kafka.log import PartitionLog
+from polygon_assets.sandbox.server_start import StartError
 
 logger = logging.getLogger(__name__)
 

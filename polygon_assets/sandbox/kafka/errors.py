@@ -49,10 +49,6 @@ class ProtocolError(Exception):
     """A request that cannot be answered: its connection is closed, with one log line."""
 
 
-class StartError(Exception):
-    """The broker cannot start. The message is one sentence: what, where, and what to do."""
-
-
 class RequestRefused(Exception):  # noqa: N818
     """A well-formed request that the broker does not carry out.
 

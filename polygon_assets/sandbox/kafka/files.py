@@ -1,10 +1,7 @@
 """Durable files: atomic replacement, whole writes, and one owner per directory."""
 
-import fcntl
 import os
 from pathlib import Path
-
-from polygon_assets.sandbox.kafka.errors import StartError
 
 
 def sync_directory(directory: Path) -> None:
@@ -40,31 +37,3 @@ def append_all(descriptor: int, data: bytes | bytearray, size: int) -> None:
     except OSError:
         os.ftruncate(descriptor, size)
         raise
-
-
-def lock_directory(directory: Path) -> int:
-    """Become the only broker on a directory, until this process ends.
-
-    Returns:
-        The descriptor that holds the lock; closing it gives the directory free.
-
-    Raises:
-        StartError: Another process holds it, or it cannot be created.
-    """
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(directory / "lock", os.O_RDWR | os.O_CREAT, 0o644)
-    except OSError as error:
-        raise StartError(
-            f"the data directory {directory} cannot be used ({error.strerror}): "
-            "choose another with --data"
-        ) from error
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        os.close(descriptor)
-        raise StartError(
-            f"another broker uses the data directory {directory}: "
-            "stop it, or choose another directory with --data"
-        ) from error
-    return descriptor

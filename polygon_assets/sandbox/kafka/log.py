@@ -10,12 +10,12 @@ from polygon_assets.sandbox.kafka.configs import TopicConfig
 from polygon_assets.sandbox.kafka.errors import (
     ErrorCode,
     RequestRefused,
-    StartError,
     storage_errors,
 )
 from polygon_assets.sandbox.kafka.producers import ProducerSequences
 from polygon_assets.sandbox.kafka.records import checked_batch, with_base_offset
 from polygon_assets.sandbox.kafka.segment import SUFFIX, Segment
+from polygon_assets.sandbox.server_start import StartError
 
 logger = logging.getLogger(__name__)
 

@@ -11,8 +11,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from polygon_assets.sandbox.kafka.errors import StartError, storage_errors
+from polygon_assets.sandbox.kafka.errors import storage_errors
 from polygon_assets.sandbox.kafka.files import append_all, replace_file
+from polygon_assets.sandbox.server_start import StartError
 
 logger = logging.getLogger(__name__)
 

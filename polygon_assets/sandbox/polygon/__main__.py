@@ -1,26 +1,20 @@
 """Starts the simulated vendor: ``python -m polygon_assets.sandbox.polygon --port N --data DIR``."""
 
 import argparse
-import fcntl
 import os
 import signal
 import socket
 import sys
 from pathlib import Path
-from typing import IO
 
 import uvicorn
 
 from polygon_assets.sandbox.lifeline import follow_parent
 from polygon_assets.sandbox.polygon import universe
 from polygon_assets.sandbox.polygon.app import Settings, create_app
+from polygon_assets.sandbox.server_start import HOST, StartError, own_directory, take_port
 
-HOST = "127.0.0.1"
 STOP_SECONDS = 2
-
-
-class StartError(Exception):
-    """Why the simulator cannot start, in one sentence."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -38,12 +32,14 @@ def main(arguments: list[str] | None = None) -> int:
             buffer_bytes=options.buffer_bytes,
             connections_per_key=options.connections_per_key,
         )
-        lock, listener = _lock(options.data), _listen(options.port)
+        with (
+            own_directory("simulated vendor", options.data),
+            take_port(options.port) as listener,
+        ):
+            _serve(settings, listener)
     except (StartError, ValueError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
-    with lock, listener:
-        _serve(settings, listener)
     return 0
 
 
@@ -57,33 +53,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--buffer-bytes", type=int, default=64_000_000, help="for each slow client")
     parser.add_argument("--connections-per-key", type=int, default=1, help="WebSocket connections")
     return parser
-
-
-def _lock(data: Path) -> IO[str]:
-    data.mkdir(parents=True, exist_ok=True)
-    file = (data / "lock").open("w")
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        file.close()
-        raise StartError(
-            f"Another simulated vendor uses {data}: stop it, or choose another --data directory."
-        ) from None
-    return file
-
-
-def _listen(port: int) -> socket.socket:
-    listener = socket.socket()
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((HOST, port))
-        listener.listen()  # clients that come before the server is ready wait for it
-    except OSError:
-        listener.close()
-        raise StartError(
-            f"Port {port} on {HOST} is in use: stop its owner, or choose another --port."
-        ) from None
-    return listener
 
 
 def _serve(settings: Settings, listener: socket.socket) -> None:

@@ -11,11 +11,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from polygon_assets.sandbox.lifeline import follow_parent
-from polygon_assets.sandbox.snowflake.directory_lock import DirectoryInUseError, lock_directory
+from polygon_assets.sandbox.server_start import StartError, own_directory, take_port
 from polygon_assets.sandbox.snowflake.lean_imports import leave_out_unused_libraries
 
 DEFAULT_PORT = 18103
-HOST = "127.0.0.1"
 GRACE_SECONDS = 2
 
 
@@ -28,19 +27,12 @@ def main() -> int:
     follow_parent()
     options = _options()
     try:
-        listener = _listen(options.port)
-    except OSError as error:
-        return _refuse(
-            f"port {options.port} of {HOST} cannot be used ({error.strerror}): "
-            "stop what listens there or choose another with --port"
-        )
-    try:
-        lock = lock_directory(options.data)
-    except DirectoryInUseError as error:
-        return _refuse(f"{error}: stop it or choose another directory with --data")
-    with lock, listener:
-        leave_out_unused_libraries()
-        _serve(listener, options.data)
+        with own_directory("Snowflake", options.data), take_port(options.port) as listener:
+            leave_out_unused_libraries()
+            _serve(listener, options.data)
+    except StartError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
     return 0
 
 
@@ -49,23 +41,6 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--port", type=int, default=DEFAULT_PORT)
     parser.add_argument("--data", type=Path, required=True)
     return parser.parse_args()
-
-
-def _listen(port: int) -> socket.socket:
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((HOST, port))
-        listener.listen(128)
-    except OSError:
-        listener.close()
-        raise
-    return listener
-
-
-def _refuse(sentence: str) -> int:
-    sys.stderr.write(f"sandbox snowflake: {sentence}.\n")
-    return 1
 
 
 def _serve(listener: socket.socket, data: Path) -> None:

@@ -90,7 +90,7 @@ def test_a_second_server_is_refused_in_one_sentence(airbyte: Any, tmp_path: Path
     same_port = run_server(airbyte.port, tmp_path / "other")
     assert same_port.returncode == 1
     assert same_port.stderr.count("\n") == 1
-    assert f"Port {airbyte.port} of 127.0.0.1 is taken" in same_port.stderr
+    assert f"Port {airbyte.port} on 127.0.0.1 cannot be used" in same_port.stderr
     same_data = run_server(0, airbyte.folder / "data")
     assert same_data.returncode == 1
     assert same_data.stderr.count("\n") == 1
