@@ -4,7 +4,7 @@ import base64
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-WIDTH, HEIGHT, MARGIN = 900, 260, 46
+WIDTH, HEIGHT, MARGIN = 460, 240, 44
 RISING, FALLING, AXIS = "#16a34a", "#dc2626", "#64748b"
 LABEL_EVERY = 12
 

@@ -102,7 +102,10 @@ def _path(
     seconds: int,
     random: np.random.Generator,
 ) -> Floats:
-    """The last price of each bar: straight lines between open, extremes and close, plus bridges."""
+    """The last price of each bar: straight lines between open, extremes and close, plus bridges.
+
+    A path that leaves the day's range is reflected into it, so that it does not lie on the edge.
+    """
     extremes = sorted(((second[at_high], daily.high), (second[at_low], daily.low)))
     times = np.array([-1.0, *(time for time, _ in extremes), float(seconds)])
     anchors = np.array(
@@ -113,7 +116,14 @@ def _path(
     noise = np.cumsum(random.normal(0, 1, len(gaps)) * np.sqrt(gaps)) * spread
     at_anchor = np.interp(times, np.r_[-1, second, seconds], np.r_[0.0, noise])
     bridge = noise[:-1] - np.interp(second, times, at_anchor)
-    return np.interp(second, times, anchors) + bridge
+    return _reflected(np.interp(second, times, anchors) + bridge, daily.low, daily.high)
+
+
+def _reflected(path: Floats, low: float, high: float) -> Floats:
+    span = high - low
+    if span <= 0:
+        return np.full_like(path, low)
+    return low + span - np.abs((path - low) % (2 * span) - span)
 
 
 def _bars(
