@@ -106,6 +106,7 @@ class Demo:
             stage.finish(f"{len(self.options.sessions)} sessions, {len(keys)} tables")
 
     def _stream(self) -> None:
+        before = self._produced()
         self.market.start(self.streamed, self.options.speed)
         with self.board.stage("stream", 1) as stage:
             stage.update(0, note="waiting for the producer")
@@ -117,8 +118,7 @@ class Demo:
                 stage.update(replay.events_sent, replay.events_total, "second bars sent")
                 time.sleep(LOOK_SECONDS)
             self._tick(kafka_lag, "stream")
-            self._drain(stage)
-            self._tick(market_hours, "stream")
+            self._drain(stage, before + replay.events_sent)
             self._tick(market_hours, "stream")
             self._tick(stream_complete, "stream")
             replay = self.market.replay()
@@ -180,16 +180,25 @@ class Demo:
                 )
             time.sleep(LOOK_SECONDS)
 
-    def _drain(self, stage: Stage) -> None:
+    def _produced(self) -> int:
+        """Messages ever written to the topic of the second bars."""
+        return sum(self.systems.kafka.end_offsets(self.names.bars_topic).values())
+
+    def _drain(self, stage: Stage, expected: int) -> None:
+        """Wait until every event that was sent is in Kafka, and from there in ClickHouse."""
         stage.update(self.market.replay().events_sent, note="the sink catches up")
         deadline = time.monotonic() + DRAIN_SECONDS
-        while (lag := sum(self.systems.kafka.lag().values())) > 0:
+        while (missing := expected - self._produced()) > 0 or self._lag() > 0:
             if time.monotonic() > deadline:
                 raise StageFailedError(
-                    f"stream: the sink is still {lag} messages behind after "
-                    f"{DRAIN_SECONDS:.0f} s: see {self.report.layout.data('ecs')}/logs."
+                    f"stream: after {DRAIN_SECONDS:.0f} s {max(missing, 0)} events have not "
+                    f"reached Kafka and the sink is {self._lag()} messages behind: "
+                    f"see {self.report.layout.data('ecs')}/logs."
                 )
             time.sleep(LOOK_SECONDS)
+
+    def _lag(self) -> int:
+        return sum(self.systems.kafka.lag().values())
 
     def _require(self, stage: str, outcome: RunOutcome) -> None:
         self.report.checks |= outcome.checks
