@@ -1,6 +1,6 @@
 """Asset checks that are one question in SQL: which rows break the rule?"""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -51,14 +51,21 @@ def clickhouse_checks(
     return [_clickhouse_check(asset, rule) for rule in rules]
 
 
-def _warehouse_check(asset: Sequence[str], rule: Rule) -> dg.AssetChecksDefinition:
-    @dg.asset_check(
+def _check_of(
+    asset: Sequence[str], rule: Rule
+) -> Callable[[Callable[..., dg.AssetCheckResult]], dg.AssetChecksDefinition]:
+    """The decorator that makes a function the check of a rule."""
+    return dg.asset_check(
         asset=dg.AssetKey(list(asset)),
         name=rule.name,
         description=rule.description,
         blocking=rule.severity == "ERROR",
         additional_deps=rule.additional_deps,
     )
+
+
+def _warehouse_check(asset: Sequence[str], rule: Rule) -> dg.AssetChecksDefinition:
+    @_check_of(asset, rule)
     def check(context: dg.AssetCheckExecutionContext, snowflake: Warehouse) -> dg.AssetCheckResult:
         window = run_window(context.run.tags)
         sql = rule.violations.replace("{database}", str(snowflake.database))
@@ -72,13 +79,7 @@ def _warehouse_check(asset: Sequence[str], rule: Rule) -> dg.AssetChecksDefiniti
 
 
 def _clickhouse_check(asset: Sequence[str], rule: Rule) -> dg.AssetChecksDefinition:
-    @dg.asset_check(
-        asset=dg.AssetKey(list(asset)),
-        name=rule.name,
-        description=rule.description,
-        blocking=rule.severity == "ERROR",
-        additional_deps=rule.additional_deps,
-    )
+    @_check_of(asset, rule)
     def check(
         context: dg.AssetCheckExecutionContext, clickhouse: ClickHouse
     ) -> dg.AssetCheckResult:

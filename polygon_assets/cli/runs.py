@@ -35,6 +35,11 @@ class CheckOutcome:
     severity: str
     description: str
 
+    @property
+    def is_error(self) -> bool:
+        """Whether it failed with ERROR, blocking or not."""
+        return not self.passed and self.severity == "ERROR"
+
 
 @dataclass
 class RunOutcome:
@@ -56,8 +61,8 @@ class RunOutcome:
 
     @property
     def errors(self) -> list[CheckOutcome]:
-        """Failed checks that are errors, blocking or not."""
-        return [one for one in self.checks.values() if not one.passed and one.severity == "ERROR"]
+        """The checks that failed with ERROR."""
+        return [one for one in self.checks.values() if one.is_error]
 
 
 class Runner:

@@ -1,5 +1,6 @@
 """``polygon up``, ``status``, ``down`` and ``replay``."""
 
+import os
 import signal
 import time
 from datetime import date
@@ -16,13 +17,13 @@ from polygon_assets.sandbox.control import (
     read_state,
     stop_sandbox,
 )
-from polygon_assets.sandbox.layout import UI, SandboxLayout, sandbox_layout
+from polygon_assets.sandbox.layout import SERVERS, UI, SandboxLayout, sandbox_layout
 from polygon_assets.sandbox.market import SimulatedMarket
 from polygon_assets.sandbox.services import dagster_ui, servers
 from polygon_assets.sessions import session as nyse_session
 
 LOOK_SECONDS = 0.5
-SERVICES_WITH_UI = 7
+SERVICES_WITH_UI = len(SERVERS) + 1
 
 
 def up(symbols: str, *, detach: bool) -> int:
@@ -114,8 +115,6 @@ def _service_table(layout: SandboxLayout) -> Table:
 
 
 def _print_tables(layout: SandboxLayout) -> None:
-    import os
-
     os.environ.update(layout.environment())
     from polygon_assets.cli.tables import table_facts
     from polygon_assets.env import deployment_names

@@ -49,7 +49,7 @@ class Report:
     @property
     def failed_checks(self) -> list[CheckOutcome]:
         """Checks that failed with ERROR."""
-        return [one for one in self.checks.values() if not one.passed and one.severity == "ERROR"]
+        return [one for one in self.checks.values() if one.is_error]
 
     @property
     def succeeded(self) -> bool:
@@ -126,8 +126,11 @@ class Demo:
             stage.finish(f"{replay.events_sent:,} second bars of {self.streamed}")
 
     def _rollups(self) -> None:
-        layers = ("reconcile",)
-        keys = [key for key in self._asset_keys() if key.path[0] in layers or self._is_rollup(key)]
+        keys = [
+            key
+            for key in self._asset_keys()
+            if key.path[0] == "reconcile" or key.path[:2] == ["clickhouse", "rollups"]
+        ]
         window = SessionWindow(self.streamed, self.streamed)
         with self.board.stage("rollups", self._work(keys)) as stage:
             stage.update(0, note="session rollups, reconciliation")
@@ -210,9 +213,6 @@ class Demo:
 
     def _asset_keys(self) -> list[dg.AssetKey]:
         return sorted(defs.resolve_asset_graph().materializable_asset_keys)
-
-    def _is_rollup(self, key: dg.AssetKey) -> bool:
-        return key.path[:2] == ["clickhouse", "rollups"]
 
     def _work(self, keys: list[dg.AssetKey]) -> int:
         """Materializations and checks that a run of these assets makes."""

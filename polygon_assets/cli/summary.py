@@ -61,8 +61,8 @@ def _checks(report: Report) -> Table:
     for layer in [*layers, ""]:
         of_layer = [one for one in report.checks.values() if one.asset.startswith(layer)]
         passed = sum(one.passed for one in of_layer)
-        warned = sum(not one.passed and one.severity == "WARN" for one in of_layer)
-        failed = len(of_layer) - passed - warned
+        failed = sum(one.is_error for one in of_layer)
+        warned = len(of_layer) - passed - failed
         table.add_row(
             layer or "[bold]all",
             f"[green]{passed}",

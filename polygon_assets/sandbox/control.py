@@ -89,11 +89,6 @@ class Sandbox:
         self._supervisor: subprocess.Popen[bytes] | None = None
         self._lifeline: int | None = None
 
-    @property
-    def is_own(self) -> bool:
-        """Whether this process started it."""
-        return self._supervisor is not None
-
     def start(self, symbols: str, *, ui: bool = False, detach: bool = False) -> None:
         """Start the supervisor; :meth:`wait` waits for the services.
 
