@@ -77,6 +77,48 @@ class AirbyteSettings(BaseSettings):
     )
 
 
+class ConnectorSettings(BaseSettings):
+    """The connector's settings, which ``polygon connector publish`` gives to Airbyte."""
+
+    model_config = SettingsConfigDict(env_prefix="CONNECTOR_", extra="ignore")
+
+    tickers: str = Field(
+        default="AAPL,IBM,MSFT",
+        description="Tickers of the tables that are read symbol by symbol, comma separated",
+    )
+    requests_per_minute: int = Field(
+        default=6000,
+        description="The plan's limit: 5 on the free plan, 6000 at most",
+        examples=["5"],
+    )
+    workers: int = Field(default=4, description="Requests under way at once")
+    include_otc: bool = Field(default=False, description="Read over-the-counter securities, too")
+
+    @property
+    def ticker_list(self) -> list[str]:
+        """The tickers, without blanks."""
+        return [name.strip() for name in self.tickers.split(",") if name.strip()]
+
+
+class FlatFileSettings(BaseSettings):
+    """The vendor's flat files: an S3-compatible bucket with one gzip CSV per session."""
+
+    model_config = SettingsConfigDict(env_prefix="FLAT_FILES_", extra="ignore")
+
+    endpoint_url: str = Field(
+        default="http://127.0.0.1:18100",
+        description="S3 endpoint of the vendor's flat files",
+        examples=["https://files.massive.com"],
+    )
+    bucket: str = Field(default="flatfiles", description="Bucket of the flat files")
+    access_key_id: str = Field(
+        default="sandbox", description="Key of the flat files (from the vendor's dashboard)"
+    )
+    secret_access_key: SecretStr = Field(
+        default=SecretStr("sandbox"), description="Secret of the flat files"
+    )
+
+
 class EcsSettings(BaseSettings):
     """AWS ECS, which runs the producer and the sink."""
 
@@ -144,6 +186,8 @@ ALL_SETTINGS: tuple[type[BaseSettings], ...] = (
     ClickHouseSettings,
     SnowflakeSettings,
     AirbyteSettings,
+    ConnectorSettings,
+    FlatFileSettings,
     EcsSettings,
     StreamTaskSettings,
 )
