@@ -29,8 +29,14 @@ def main(arguments: list[str] | None = None) -> int:
         settings = Settings(
             symbols=universe.choose(options.symbols),
             key=os.environ.get("POLYGON_API_KEY", "sandbox"),
+            data=options.data,
+            flat_file_keys=(
+                os.environ.get("FLAT_FILES_ACCESS_KEY_ID", "sandbox"),
+                os.environ.get("FLAT_FILES_SECRET_ACCESS_KEY", "sandbox"),
+            ),
             buffer_bytes=options.buffer_bytes,
             connections_per_key=options.connections_per_key,
+            requests_per_minute=options.requests_per_minute,
         )
         with (
             own_directory("simulated vendor", options.data),
@@ -52,6 +58,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--symbols", default="60", help="a number, or tickers separated by commas")
     parser.add_argument("--buffer-bytes", type=int, default=64_000_000, help="for each slow client")
     parser.add_argument("--connections-per-key", type=int, default=1, help="WebSocket connections")
+    parser.add_argument("--requests-per-minute", type=int, default=0, help="REST; 0: no limit")
     return parser
 
 

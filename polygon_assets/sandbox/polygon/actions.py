@@ -1,6 +1,7 @@
 """Corporate actions: real ones from the data, synthetic ones from the universe's model."""
 
 import csv
+from collections import defaultdict
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cached_property, lru_cache
@@ -17,7 +18,7 @@ _QUARTER_SESSIONS = 63
 _REGULAR_GAP = timedelta(days=120)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Dividend:
     """Cash per share. Dates that the source does not hold are None."""
 
@@ -61,7 +62,7 @@ def _with_frequency(cash: list[tuple[date, float]]) -> tuple[Dividend, ...]:
 
 
 class Actions:
-    """Splits and dividends of a market.
+    """Splits and dividends of a market. The dividends of a ticker are computed when asked for.
 
     Args:
         market: Its securities, and the closes that dividend factors need.
@@ -69,6 +70,7 @@ class Actions:
 
     def __init__(self, market: Market) -> None:
         self._market = market
+        self._dividends = lru_cache(maxsize=None)(self._dividends_and_factors)
 
     @cached_property
     def splits(self) -> dict[str, tuple[Split, ...]]:
@@ -77,13 +79,18 @@ class Actions:
             ticker: self._splits(security) for ticker, security in self._market.securities.items()
         }
 
+    def dividends(self, ticker: str) -> tuple[Dividend, ...]:
+        """Of one ticker of the market, ascending by ex-date."""
+        return self._dividends(ticker)[0]
+
     @cached_property
-    def dividends(self) -> dict[str, tuple[Dividend, ...]]:
-        """By ticker, ascending by ex-date."""
-        return {
-            ticker: self._dividends(security)
-            for ticker, security in self._market.securities.items()
-        }
+    def ex_dates(self) -> dict[date, list[str]]:
+        """Every ex-date with its tickers; needs no prices, so that it is quick for many symbols."""
+        found: defaultdict[date, list[str]] = defaultdict(list)
+        for ticker, security in self._market.securities.items():
+            for day in _ex_dates(security):
+                found[day].append(ticker)
+        return dict(found)
 
     def split_factor(self, ticker: str, day: date, today: date) -> float:
         """What a traded price of ``day`` is multiplied by to be comparable with ``today``'s.
@@ -93,23 +100,15 @@ class Actions:
         splits = self.splits.get(ticker, ())
         return prod(s.price_factor for s in splits if day < s.execution_date <= today)
 
-    def dividend_factor(self, ticker: str, dividend: Dividend) -> float:
-        """1 - cash / close of the session before, both in the share basis of the ex-date.
+    def dividend_factor(self, ticker: str, ex_date: date, today: date) -> float:
+        """What a close before ``ex_date`` is multiplied by for the dividends up to ``today``.
 
-        1 where that close is not known.
+        Each of them counts 1 - cash / close of the session before, both in the share basis of its
+        ex-date, or 1 where that close is not known.
         """
-        close = self._previous_close(ticker, dividend.ex_date)
-        if close is None:
-            return 1.0
-        same_day = prod(
-            s.price_factor for s in self.splits[ticker] if s.execution_date == dividend.ex_date
-        )
-        return 1.0 - dividend.cash / (close * same_day)
-
-    def _previous_close(self, ticker: str, day: date) -> float | None:
-        history = self._market.history(ticker)
-        row = int(history.day.searchsorted(day.toordinal())) - 1
-        return None if row < 0 else float(history.close[row]) / PRICE_SCALE
+        dividends, factors = self._dividends(ticker)
+        latest_first = zip(reversed(dividends), reversed(factors), strict=True)
+        return prod(factor for d, factor in latest_first if ex_date <= d.ex_date <= today)
 
     @staticmethod
     def _splits(security: Security) -> tuple[Split, ...]:
@@ -117,32 +116,49 @@ class Actions:
             return security.model.splits
         return _real_actions().get(security.ticker, ((), ()))[0]
 
-    def _dividends(self, security: Security) -> tuple[Dividend, ...]:
+    def _dividends_and_factors(self, ticker: str) -> tuple[tuple[Dividend, ...], tuple[float, ...]]:
+        """Together, because both need the symbol's history."""
+        security = self._market.securities[ticker]
         if security.model is None:
-            return _real_actions().get(security.ticker, ((), ()))[1]
-        if not security.model.dividend_yield:
-            return ()
-        days = self._market.history(security.ticker).day.tolist()
-        first = 5 + len(days) % _QUARTER_SESSIONS
-        return tuple(
-            self._quarterly(
-                security.ticker, security.model.dividend_yield, date.fromordinal(days[row])
-            )
-            for row in range(first, len(days), _QUARTER_SESSIONS)
-        )
+            dividends = _real_actions().get(ticker, ((), ()))[1]
+        else:
+            pay = security.model.dividend_yield
+            dividends = tuple(self._quarterly(ticker, pay, day) for day in _ex_dates(security))
+        return dividends, tuple(self._own_factor(ticker, dividend) for dividend in dividends)
+
+    def _own_factor(self, ticker: str, dividend: Dividend) -> float:
+        close = self._close_before(ticker, dividend.ex_date)
+        return 1.0 if close is None else 1.0 - dividend.cash / close
+
+    def _close_before(self, ticker: str, ex_date: date) -> float | None:
+        """The close of the session before, in the share basis of the ex-date; None without one."""
+        history = self._market.history(ticker)
+        row = int(history.day.searchsorted(ex_date.toordinal())) - 1
+        same_day = (s.price_factor for s in self.splits[ticker] if s.execution_date == ex_date)
+        return None if row < 0 else float(history.close[row]) / PRICE_SCALE * prod(same_day)
 
     def _quarterly(self, ticker: str, dividend_yield: float, ex_date: date) -> Dividend:
-        close = self._previous_close(ticker, ex_date) or 1.0
-        same_day = prod(s.price_factor for s in self.splits[ticker] if s.execution_date == ex_date)
+        close = self._close_before(ticker, ex_date) or 1.0
         record = sessions.sessions_between(ex_date, ex_date + timedelta(days=10))
         return Dividend(
             ex_date=ex_date,
-            cash=max(round(close * same_day * dividend_yield, 2), 0.01),
+            cash=max(round(close * dividend_yield, 2), 0.01),
             frequency=4,
             declaration_date=ex_date - timedelta(days=24),
             record_date=record[1] if len(record) > 1 else None,
             pay_date=ex_date + timedelta(days=21),
         )
+
+
+def _ex_dates(security: Security) -> list[date]:
+    """Ascending. A synthetic symbol goes ex once in 63 sessions."""
+    if security.model is None:
+        return [dividend.ex_date for dividend in _real_actions().get(security.ticker, ((), ()))[1]]
+    if not security.model.dividend_yield:
+        return []
+    end = security.delisting_date or date.max
+    days = sessions.sessions_between(security.list_date, end - timedelta(days=1))
+    return days[5 + len(days) % _QUARTER_SESSIONS :: _QUARTER_SESSIONS]
 
 
 def identifier(*parts: object) -> str:

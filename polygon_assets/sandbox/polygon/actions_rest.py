@@ -1,5 +1,6 @@
 """REST: splits and dividends, in the present and in the deprecated form of the endpoints."""
 
+from collections.abc import Callable
 from datetime import date, timedelta
 from functools import lru_cache
 
@@ -7,9 +8,23 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from polygon_assets.sandbox.polygon.actions import Actions, Dividend, identifier
+from polygon_assets.sandbox.polygon.actions import Actions, identifier
+from polygon_assets.sandbox.polygon.buckets import (
+    Bucket,
+    date_window,
+    page_of_buckets,
+    sort_order,
+)
 from polygon_assets.sandbox.polygon.clock import Clock
-from polygon_assets.sandbox.polygon.paging import Row, matching, ordered, page, parameters
+from polygon_assets.sandbox.polygon.paging import (
+    Row,
+    matching,
+    matching_tickers,
+    ordered,
+    page,
+    parameters,
+    refuse_filters,
+)
 from polygon_assets.sandbox.polygon.universe import Split
 
 ANNOUNCED_AHEAD = timedelta(days=30)
@@ -17,6 +32,10 @@ ANNOUNCED_AHEAD = timedelta(days=30)
 
 _SPLIT_FIELDS = ("ticker", "execution_date")
 _DIVIDEND_FIELDS = ("ticker", "ex_dividend_date")
+_UNSUPPORTED = (
+    "adjustment_type", "cash_amount", "declaration_date", "distribution_type", "dividend_type",
+    "frequency", "pay_date", "record_date", "reverse_split",
+)  # fmt: skip
 
 
 class ActionEndpoints:
@@ -32,7 +51,6 @@ class ActionEndpoints:
     def __init__(self, actions: Actions, clock: Clock) -> None:
         self._actions, self._clock = actions, clock
         self._split_rows = lru_cache(maxsize=2)(self._all_splits)
-        self._dividend_rows = lru_cache(maxsize=2)(self._all_dividends)
 
     def routes(self) -> list[Route]:
         """Routes of both forms."""
@@ -45,28 +63,52 @@ class ActionEndpoints:
 
     def _splits(self, request: Request) -> Response:
         params = parameters(request)
+        refuse_filters(params, _UNSUPPORTED)
         rows = matching(self._split_rows(self._clock.today()), params, _SPLIT_FIELDS)
         rows = ordered(rows, params.get("sort", "execution_date.desc"), _SPLIT_FIELDS)
         return page(request, params, rows, 100, 5000)
 
     def _dividends(self, request: Request) -> Response:
-        params = parameters(request)
-        rows = matching(self._dividend_rows(self._clock.today()), params, _DIVIDEND_FIELDS)
-        rows = ordered(rows, params.get("sort", "ex_dividend_date.desc"), _DIVIDEND_FIELDS)
-        return page(request, params, rows, 100, 5000)
+        return self._page_of_dividends(request, (100, 5000), lambda row: row)
 
     def _deprecated_splits(self, request: Request) -> Response:
         params = parameters(request)
+        refuse_filters(params, _UNSUPPORTED)
         rows = matching(self._split_rows(self._clock.today()), params, _SPLIT_FIELDS)
         rows = ordered(rows, _sort_and_order(params, "execution_date"), _SPLIT_FIELDS)
         kept = ("id", "execution_date", "split_from", "split_to", "ticker")
         return page(request, params, [{name: row[name] for name in kept} for row in rows], 10, 1000)
 
     def _deprecated_dividends(self, request: Request) -> Response:
-        params = parameters(request)
-        rows = matching(self._dividend_rows(self._clock.today()), params, _DIVIDEND_FIELDS)
-        rows = ordered(rows, _sort_and_order(params, "ex_dividend_date"), _DIVIDEND_FIELDS)
-        return page(request, params, [_deprecated_dividend(row) for row in rows], 10, 1000)
+        return self._page_of_dividends(request, (10, 1000), _deprecated_dividend)
+
+    def _page_of_dividends(
+        self, request: Request, limits: tuple[int, int], form: Callable[[Row], Row]
+    ) -> Response:
+        params, today = parameters(request), self._clock.today()
+        first, last = date_window(params, "ex_dividend_date", date.min, today + ANNOUNCED_AHEAD)
+        field, descending = sort_order(params, _DIVIDEND_FIELDS, "ex_dividend_date.desc")
+        refuse_filters(params, _UNSUPPORTED)
+        tickers = matching_tickers(self._actions.splits, params)
+        wanted = set(tickers)
+
+        def build(key: tuple[str, date]) -> Row:
+            return form(self._dividend_row(*key, today))
+
+        def of_day(name: str) -> Bucket[tuple[str, date]]:
+            day = date.fromisoformat(name)
+            found = [(t, day) for t in self._actions.ex_dates[day] if t in wanted]
+            return Bucket(found, build)
+
+        def of_ticker(name: str) -> Bucket[tuple[str, date]]:
+            days = (dividend.ex_date for dividend in self._actions.dividends(name))
+            return Bucket([(name, day) for day in days if first <= day <= last], build)
+
+        by_ticker = field == "ticker"
+        days = sorted(day for day in self._actions.ex_dates if first <= day <= last)
+        names = tickers if by_ticker else [day.isoformat() for day in days]
+        names = names[::-1] if descending else names
+        return page_of_buckets(request, params, names, of_ticker if by_ticker else of_day, *limits)
 
     def _all_splits(self, today: date) -> list[Row]:
         return [
@@ -90,24 +132,11 @@ class ActionEndpoints:
             "historical_adjustment_factor": factor if split.execution_date <= today else None,
         }
 
-    def _all_dividends(self, today: date) -> list[Row]:
-        rows: list[Row] = []
-        for ticker, dividends in self._actions.dividends.items():
-            factor = 1.0
-            for dividend in reversed(dividends):
-                if dividend.ex_date > today + ANNOUNCED_AHEAD:
-                    continue
-                in_effect = dividend.ex_date <= today
-                if in_effect:
-                    factor *= self._actions.dividend_factor(ticker, dividend)
-                rows.append(
-                    self._dividend_row(ticker, dividend, today, factor if in_effect else None)
-                )
-        return rows
-
-    def _dividend_row(
-        self, ticker: str, dividend: Dividend, today: date, factor: float | None
-    ) -> Row:
+    def _dividend_row(self, ticker: str, ex_date: date, today: date) -> Row:
+        """A ticker goes ex once a day at most, so that the two name one dividend."""
+        dividends = self._actions.dividends(ticker)
+        dividend = next(found for found in dividends if found.ex_date == ex_date)
+        factor = self._actions.dividend_factor(ticker, ex_date, today) if ex_date <= today else None
         row: Row = {
             "id": identifier("dividend", ticker, dividend.ex_date),
             "cash_amount": dividend.cash,

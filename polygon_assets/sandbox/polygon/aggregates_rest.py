@@ -16,29 +16,33 @@ from polygon_assets.sandbox.polygon.clock import Clock
 from polygon_assets.sandbox.polygon.errors import (
     bad_request,
     before_end_of_day,
+    json_response,
     not_found,
     ok,
     outside_timeframe,
 )
 from polygon_assets.sandbox.polygon.market import DailyBar, Market
 from polygon_assets.sandbox.polygon.newyork import date_of, four_pm_ms, midnight_ms
-from polygon_assets.sandbox.polygon.paging import limit, next_url, parameters
+from polygon_assets.sandbox.polygon.paging import boolean, limit, next_url, parameters
 from polygon_assets.sandbox.polygon.ranges import SPAN_MS, Range, RangeReader
 
 DEFAULT_BASE_BARS, MOST_BASE_BARS = 5_000, 50_000
 
 
 class Aggregate(msgspec.Struct, omit_defaults=True):
-    """A bar, field by field as the vendor sends it; ``T`` only where symbols are mixed."""
+    """A bar, field by field as the vendor sends it; ``T`` only where symbols are mixed.
+
+    Some symbols have neither ``vw`` nor ``n``.
+    """
 
     v: float
-    vw: float
     o: float
     c: float
     h: float
     l: float  # noqa: E741
     t: int
-    n: int
+    vw: float | None = None
+    n: int | None = None
     T: str | None = None
 
 
@@ -67,7 +71,9 @@ class AggregateEndpoints:
         ]
 
     def _grouped(self, request: Request) -> Response:
-        day, adjusted = _date(request.path_params["date"]), _adjusted(parameters(request))
+        params = parameters(request)
+        day, adjusted = _date(request.path_params["date"]), _adjusted(params)
+        boolean(params, "include_otc", default=False)  # the market has no OTC symbols
         self._check_is_over(day)
         bars = [self._daily(bar, adjusted, mixed=True) for bar in self._market.session_bars(day)]
         return ok(**_counted(adjusted, bars, len(bars)), count=len(bars))
@@ -87,7 +93,7 @@ class AggregateEndpoints:
             raise not_found("Data not found.")
         bar = self._daily(official, _adjusted(parameters(request)), mixed=False)
         prices = {"open": bar.o, "high": bar.h, "low": bar.l, "close": bar.c, "volume": bar.v}
-        return ok(**{"from": day.isoformat()}, symbol=ticker, **prices)
+        return json_response({"status": "OK", "from": day.isoformat(), "symbol": ticker, **prices})
 
     def _range(self, request: Request) -> Response:
         params = parameters(request)
@@ -123,9 +129,12 @@ class AggregateEndpoints:
             for price in (bar.vwap, bar.open, bar.close, bar.high, bar.low)
         )
         volume = bar.volume if factor == 1 else bar.volume / factor
-        return Aggregate(
-            volume, vw, o, c, h, low, four_pm_ms(bar.day), bar.trades, bar.symbol if mixed else None
-        )
+        found = Aggregate(volume, o, c, h, low, four_pm_ms(bar.day), vw, bar.trades)
+        if mixed:
+            found.T = bar.symbol
+        if self._market.securities[bar.symbol].without_vwap:
+            found.vw = found.n = None
+        return found
 
     def _adjust(self, ticker: str, bars: Bars, adjusted: bool) -> list[Aggregate]:
         days = [date_of(start) for start in bars.start.tolist()] if adjusted else []
@@ -135,17 +144,15 @@ class AggregateEndpoints:
         else:
             factor = np.array([factors[day] for day in days])
             volume = bars.volume / factor
-        prices = (bars.vwap, bars.open, bars.close, bars.high, bars.low)
-        return [
-            Aggregate(*row)
-            for row in zip(
-                volume.tolist(),
-                *((price / PRICE_SCALE * factor).tolist() for price in prices),
-                bars.start.tolist(),
-                bars.trades.tolist(),
-                strict=True,
-            )
+        prices = (bars.open, bars.close, bars.high, bars.low)
+        columns = [
+            volume.tolist(),
+            *((price / PRICE_SCALE * factor).tolist() for price in prices),
+            bars.start.tolist(),
         ]
+        if not self._market.securities[ticker].without_vwap:
+            columns += [(bars.vwap / PRICE_SCALE * factor).tolist(), bars.trades.tolist()]
+        return list(map(Aggregate, *columns))
 
     def _factor(self, ticker: str, day: date, adjusted: bool) -> float:
         return self._actions.split_factor(ticker, day, self._clock.today()) if adjusted else 1.0
@@ -158,10 +165,7 @@ def _counted(adjusted: bool, bars: list[Aggregate], base_count: int) -> dict[str
 
 
 def _adjusted(params: dict[str, str]) -> bool:
-    given = params.get("adjusted", "true").lower()
-    if given not in {"true", "false"}:
-        raise bad_request(f"adjusted {given!r} must be true or false")
-    return given == "true"
+    return boolean(params, "adjusted", default=True)
 
 
 def _date(text: str) -> date:

@@ -9,8 +9,9 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from polygon_assets.sandbox.polygon.errors import json_response
-from polygon_assets.sandbox.polygon.faults import HEALTH, PREFIX, Fault, Faults
+from polygon_assets.sandbox.polygon.faults import Fault, Faults
 from polygon_assets.sandbox.polygon.feed import Feed, ReplayError
+from polygon_assets.sandbox.polygon.paths import HEALTH, PREFIX
 
 
 class ReplayRequest(msgspec.Struct, forbid_unknown_fields=True):

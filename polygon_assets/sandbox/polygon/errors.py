@@ -52,6 +52,13 @@ def outside_timeframe() -> VendorError:
     )
 
 
+def not_entitled() -> VendorError:
+    """A dataset that the plan does not include."""
+    return VendorError(
+        403, "NOT_AUTHORIZED", message=f"You are not entitled to this data. {UPGRADE}"
+    )
+
+
 def not_found(message: str) -> VendorError:
     """What was asked for does not exist."""
     return VendorError(404, "NOT_FOUND", message=message)

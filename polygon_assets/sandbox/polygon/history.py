@@ -14,7 +14,7 @@ import numpy.typing as npt
 from polygon_assets import sessions
 from polygon_assets.sandbox.polygon.bars import PRICE_SCALE, Ints, Volumes
 from polygon_assets.sandbox.polygon.randomness import generator
-from polygon_assets.sandbox.polygon.universe import SECTORS, Model, Security
+from polygon_assets.sandbox.polygon.universe import REAL, SECTORS, Model, Security
 from polygon_assets.sandbox.polygon.volume_profile import weighted_mean
 
 DATA = Path(__file__).parent / "data"
@@ -54,22 +54,42 @@ class History:
         return found if found < len(self.day) and self.day[found] == day.toordinal() else None
 
 
-def history(security: Security, seed: int) -> History:
-    """The daily bars of a security, from its first to its last session."""
+def history(
+    security: Security, seed: int, first: date = date.min, last: date = date.max
+) -> History:
+    """The daily bars of a security from ``first`` to ``last``, both included.
+
+    A bar is the same whichever span it is asked for in; a short span is computed faster.
+    """
+    span = first.toordinal(), last.toordinal()
     if security.model is None:
-        return _real(security.ticker, seed)
-    return _synthetic(security, security.model, seed)
+        return _real(security.ticker, seed, span)
+    return _synthetic(security, security.model, seed, span)
 
 
-def _real(ticker: str, seed: int) -> History:
+def _rows(day: npt.NDArray[np.int32], span: tuple[int, int]) -> slice:
+    """The rows between two ordinals, both included."""
+    return slice(int(day.searchsorted(span[0])), int(day.searchsorted(span[1], side="right")))
+
+
+def _real(ticker: str, seed: int, span: tuple[int, int]) -> History:
+    day, prices, volume = _source_columns(ticker)
+    rows, count = _rows(day, span), len(day)
+    prices = [column[rows] for column in prices]
+    return _complete(
+        ticker, seed, count, rows, day[rows], prices, volume[rows], REAL_SHARES_PER_TRADE
+    )
+
+
+@lru_cache(maxsize=len(REAL))
+def _source_columns(ticker: str) -> tuple[npt.NDArray[np.int32], list[Ints], Volumes]:
     rows = source_rows()[ticker]
     day = np.array([date.fromisoformat(row["Date"]).toordinal() for row in rows], dtype=np.int32)
     prices = [
         _units(np.array([float(row[name]) for row in rows]))
         for name in ("Open", "High", "Low", "Close")
     ]
-    volume = np.array([int(row["Volume"]) for row in rows], dtype=np.int64)
-    return _complete(ticker, seed, day, prices, volume, REAL_SHARES_PER_TRADE)
+    return day, prices, np.array([int(row["Volume"]) for row in rows], dtype=np.int64)
 
 
 @lru_cache(maxsize=1)
@@ -92,36 +112,39 @@ def _factor_returns(seed: int) -> tuple[Floats, Floats]:
     return market, generator(seed, "sectors").normal(0, 0.005, (len(SECTORS), count))
 
 
-def _synthetic(security: Security, model: Model, seed: int) -> History:
+def _synthetic(security: Security, model: Model, seed: int, span: tuple[int, int]) -> History:
     days = sessions.all_sessions()
     first = np.searchsorted(_session_ordinals(), security.list_date.toordinal())
     end = security.delisting_date or date.max
     last = np.searchsorted(_session_ordinals(), end.toordinal())
     day = _session_ordinals()[first:last]
     market, sector = (returns[..., first:last] for returns in _factor_returns(seed))
-    random = generator(seed, "daily", security.ticker)
+    # The whole walk is drawn in any case, so that a bar does not depend on the span.
+    count, random = len(day), generator(seed, "daily", security.ticker)
+    own, overnight = random.normal(0, model.volatility, count), random.normal(0, 0.003, count)
+    beyond, turnover = random.normal(0, 0.6, (2, count)), random.normal(0, 0.35, count)
 
-    returns = (
-        model.beta * market + sector[model.sector] + random.normal(0, model.volatility, len(day))
-    )
+    returns = model.beta * market + sector[model.sector] + own
     walk = np.cumsum(returns)
-    growth = model.log_growth * len(day) / len(days)
-    walk += np.linspace(0, 1, len(day)) * (
-        growth - walk[-1]
-    )  # keeps prices within reason for decades
-    close = model.first_price * np.exp(walk)
-    previous = np.r_[model.first_price, close[:-1]]
-    opening = previous * np.exp(0.4 * np.log(close / previous) + random.normal(0, 0.003, len(day)))
-    swing = model.volatility * np.abs(random.normal(0, 0.6, (2, len(day))))
+    growth = model.log_growth * count / len(days)
+    walk += np.linspace(0, 1, count) * (growth - walk[-1])  # keeps prices within reason for decades
+    before = np.r_[model.first_price, model.first_price * np.exp(walk)]
+
+    rows = _rows(day, span)
+    day, previous, close = day[rows], before[:-1][rows], before[1:][rows]
+    opening = previous * np.exp(0.4 * np.log(close / previous) + overnight[rows])
+    swing = model.volatility * np.abs(beyond[:, rows])
     high = np.maximum(opening, close) * np.exp(swing[0])
     low = np.minimum(opening, close) * np.exp(-swing[1])
 
     ratio = _later_shares(model, day)
-    shares = model.shares_per_day * np.exp(random.normal(0, 0.35, len(day)) + 8 * np.abs(returns))
+    shares = model.shares_per_day * np.exp(turnover[rows] + 8 * np.abs(returns[rows]))
     raw = np.maximum(shares / ratio, 500.0)
     volume = np.round(raw, 6) if model.fractional else np.rint(raw).astype(np.int64)
     prices = _ticks(opening * ratio, high * ratio, low * ratio, close * ratio)
-    return _complete(security.ticker, seed, day, prices, volume, model.shares_per_trade)
+    return _complete(
+        security.ticker, seed, count, rows, day, prices, volume, model.shares_per_trade
+    )
 
 
 @lru_cache(maxsize=1)
@@ -151,18 +174,25 @@ def _units(dollars: Floats) -> Ints:
 def _complete(
     ticker: str,
     seed: int,
+    count: int,
+    rows: slice,
     day: npt.NDArray[np.int32],
     prices: list[Ints],
     volume: Volumes,
     per_trade: float,
 ) -> History:
-    """Add what no source holds: trades, the times of high and low, and the VWAP of that path."""
+    """Add what no source holds: trades, the times of high and low, and the VWAP of that path.
+
+    ``rows`` of the ``count`` bars of the whole history are given.
+    """
     opening, high, low, close = prices
     random = generator(seed, "shape", ticker)
-    trades = volume / (per_trade * np.exp(random.normal(0, 0.15, len(day))))
-    early, late = np.sort(random.uniform(0.001, 0.999, (2, len(day))), axis=0)
+    sizes, moments = random.normal(0, 0.15, count), random.uniform(0.001, 0.999, (2, count))
+    chance = random.random(count)[rows]
+    trades = volume / (per_trade * np.exp(sizes[rows]))
+    early, late = np.sort(moments[:, rows], axis=0)
     late = np.maximum(late, early + 0.0005)  # never in one second, half days included
-    low_first = random.random(len(day)) < np.where(close >= opening, 0.7, 0.3)
+    low_first = chance < np.where(close >= opening, 0.7, 0.3)
     high_at, low_at = np.where(low_first, late, early), np.where(low_first, early, late)
 
     edge = np.zeros(len(day))

@@ -1,14 +1,23 @@
 """The market that one simulator serves: its symbols and their official daily bars."""
 
+from collections.abc import Collection
 from datetime import date
 from functools import cached_property, lru_cache
+from itertools import repeat
+from threading import Lock
 from typing import NamedTuple
+
+import numpy as np
 
 from polygon_assets import sessions
 from polygon_assets.sandbox.polygon.history import History, history
 from polygon_assets.sandbox.polygon.universe import Security, security
 
 DEFAULT_SEED = 1
+HISTORIES_IN_MEMORY = 512
+"""A third of a megabyte each."""
+YEARS_IN_MEMORY = 2
+"""18 kB for each symbol and year."""
 
 
 class DailyBar(NamedTuple):
@@ -28,6 +37,54 @@ class DailyBar(NamedTuple):
     low_at: float
 
 
+class YearTable:
+    """The official bars of many symbols in one calendar year, to be read day by day.
+
+    Args:
+        securities: In the order in which a day's bars are listed.
+        year: Calendar year of New York dates.
+        seed: Of the market.
+    """
+
+    _BAR = np.dtype(
+        [(name, "i4") for name in ("open", "high", "low", "close", "vwap", "trades")]
+        + [(name, "f8") for name in ("volume", "high_at", "low_at")]
+    )
+
+    def __init__(self, securities: Collection[Security], year: int, seed: int) -> None:
+        first, last = date(year, 1, 1), date(year, 12, 31)
+        self._first = first.toordinal()
+        self._tickers = np.array([security.ticker for security in securities], dtype=object)
+        self._whole = np.ones(len(securities), dtype=np.bool_)
+        self._bars = np.zeros((366, len(securities)), dtype=self._BAR)
+        for column, listed in enumerate(securities):
+            found = history(listed, seed, first, last)
+            self._whole[column] = found.volume.dtype.kind == "i"
+            rows = found.day - self._first
+            for name in self._BAR.names or ():
+                self._bars[name][rows, column] = getattr(found, name)
+
+    def day(self, day: date) -> list[DailyBar]:
+        """The bars of one day of the year."""
+        bars = self._bars[day.toordinal() - self._first]
+        traded = np.flatnonzero(bars["trades"])
+        bars, whole = bars[traded], self._whole[traded].tolist()
+        volumes = [
+            int(volume) if is_whole else volume
+            for volume, is_whole in zip(bars["volume"].tolist(), whole, strict=True)
+        ]
+        return list(
+            map(
+                DailyBar,
+                self._tickers[traded].tolist(),
+                repeat(day),
+                *(bars[name].tolist() for name in ("open", "high", "low", "close", "vwap")),
+                volumes,
+                *(bars[name].tolist() for name in ("trades", "high_at", "low_at")),
+            )
+        )
+
+
 class Market:
     """Listed securities and daily bars.
 
@@ -41,7 +98,10 @@ class Market:
     def __init__(self, symbols: list[str], seed: int = DEFAULT_SEED) -> None:
         self.symbols = tuple(symbols)
         self.seed = seed
-        self.history = lru_cache(maxsize=None)(self._history)
+        self.history = lru_cache(maxsize=HISTORIES_IN_MEMORY)(self._history)
+        """The daily bars of a ticker of this market, from its first to its last session."""
+        self._year = lru_cache(maxsize=YEARS_IN_MEMORY)(self._year_table)
+        self._year_lock = Lock()
 
     @cached_property
     def securities(self) -> dict[str, Security]:
@@ -50,6 +110,9 @@ class Market:
 
     def _history(self, ticker: str) -> History:
         return history(self.securities[ticker], self.seed)
+
+    def _year_table(self, year: int) -> YearTable:
+        return YearTable(self.securities.values(), year, self.seed)
 
     def daily_bar(self, ticker: str, day: date) -> DailyBar | None:
         """The official bar; None for an unknown ticker or a day without one."""
@@ -69,9 +132,13 @@ class Market:
         return [_bar(ticker, columns, row) for row in range(begin, end)]
 
     def session_bars(self, day: date) -> list[DailyBar]:
-        """The official bars of every symbol on one day, ordered by ticker; empty on a holiday."""
-        bars = (self.daily_bar(ticker, day) for ticker in self.securities)
-        return [bar for bar in bars if bar is not None]
+        """The official bars of every symbol on one day, ordered by ticker; empty on a holiday.
+
+        The first day of a year takes longer: the year's bars of all symbols are computed then.
+        """
+        with self._year_lock:  # else requests at the same time would all compute the year
+            year = self._year(day.year)
+        return year.day(day)
 
 
 def has_intraday(day: date) -> bool:

@@ -2,7 +2,7 @@
 
 import operator
 from base64 import b64decode, urlsafe_b64encode
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
@@ -48,16 +48,36 @@ def next_url(request: Request, path: str, params: dict[str, str]) -> str:
 
 
 def matching(rows: list[Row], params: dict[str, str], fields: Sequence[str]) -> list[Row]:
-    """The rows that pass ``field=``, ``field.gt=``, ``.gte``, ``.lt``, ``.lte`` and ``.any_of``."""
+    """The rows that pass ``field=``, ``field.gt=``, ``.gte``, ``.lt``, ``.lte`` and ``.any_of``.
+
+    A row without the field passes no filter on it.
+    """
     for field in fields:
         for suffix, compare in _COMPARISONS.items():
             wanted = params.get(field + suffix)
             if wanted:
-                rows = [row for row in rows if compare(row[field], wanted)]
+                rows = [row for row in rows if field in row and compare(row[field], wanted)]
         choices = params.get(f"{field}.any_of")
         if choices:
-            rows = [row for row in rows if row[field] in choices.split(",")]
+            rows = [row for row in rows if row.get(field) in choices.split(",")]
     return rows
+
+
+def matching_tickers(tickers: Iterable[str], params: dict[str, str]) -> list[str]:
+    """The tickers that pass ``ticker=``, ``ticker.gt=`` and so on, in the given order."""
+    rows: list[Row] = [{"ticker": ticker} for ticker in tickers]
+    return [row["ticker"] for row in matching(rows, params, ("ticker",))]
+
+
+def refuse_filters(params: dict[str, str], fields: Sequence[str]) -> None:
+    """Refuse what the vendor filters by and the simulator does not, rather than ignore it.
+
+    Raises:
+        VendorError: 400 where one of the parameters is given, alone or with a comparison.
+    """
+    for name in params:
+        if name.partition(".")[0] in fields:
+            raise bad_request(f"{name} is not supported by the simulated vendor")
 
 
 def ordered(rows: list[Row], by: str, fields: Sequence[str]) -> list[Row]:
@@ -74,6 +94,18 @@ def ordered(rows: list[Row], by: str, fields: Sequence[str]) -> list[Row]:
     return rows
 
 
+def boolean(params: dict[str, str], name: str, default: bool) -> bool:
+    """A parameter that is true or false.
+
+    Raises:
+        VendorError: 400 for anything else.
+    """
+    given = params.get(name, str(default)).lower()
+    if given not in {"true", "false"}:
+        raise bad_request(f"{name} {given!r} must be true or false")
+    return given == "true"
+
+
 def limit(params: dict[str, str], default: int, most: int) -> int:
     """The ``limit`` parameter.
 
@@ -87,13 +119,21 @@ def limit(params: dict[str, str], default: int, most: int) -> int:
 
 
 def page(
-    request: Request, params: dict[str, str], rows: list[Row], default: int, most: int
+    request: Request,
+    params: dict[str, str],
+    rows: list[Row],
+    default: int,
+    most: int,
+    counted: bool = False,
 ) -> Response:
-    """One page of rows, and the address of the next one if there is more."""
+    """One page of rows, and the address of the next one if there is more.
+
+    Some lists are ``counted``: their answers tell the number of rows on the page.
+    """
     size, offset = limit(params, default, most), int(params.get(_OFFSET, 0))
     body: dict[str, Any] = {"results": rows[offset : offset + size]}
     if offset + size < len(rows):
         body["next_url"] = next_url(
             request, request.url.path, {**params, _OFFSET: str(offset + size)}
         )
-    return ok(**body, count=len(body["results"]))
+    return ok(**body, count=len(body["results"])) if counted else ok(**body)

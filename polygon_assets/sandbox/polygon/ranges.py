@@ -10,9 +10,9 @@ import numpy.typing as npt
 
 from polygon_assets import sessions
 from polygon_assets.sandbox.polygon.bars import Bars, aggregate, concatenate
-from polygon_assets.sandbox.polygon.market import Market
+from polygon_assets.sandbox.polygon.market import DailyBar, Market
 from polygon_assets.sandbox.polygon.newyork import date_of, midnight_ms
-from polygon_assets.sandbox.polygon.synthesis import second_bars
+from polygon_assets.sandbox.polygon.synthesis import session_bars
 
 SPAN_MS = {"second": 1_000, "minute": 60_000, "hour": 3_600_000, "day": 86_400_000}
 """Timespans that the simulator serves."""
@@ -108,33 +108,36 @@ class RangeReader:
 
     def _base(self, wanted: Range, day: date) -> Bars:
         if wanted.timespan == "day":
-            return self._official(wanted.ticker, day)
+            return day_bar(self._official(wanted.ticker, day))
         if not sessions.is_session(day):  # hours of sessions before the calendar are not known
-            return self._official(wanted.ticker, day).take(slice(0, 0))
+            return day_bar(self._official(wanted.ticker, day)).take(slice(0, 0))
         seconds = self._seconds(wanted.ticker, day)
-        if wanted.timespan == "second":
-            return seconds
-        minute = SPAN_MS["minute"]
-        return aggregate(seconds, seconds.start // minute * minute)
+        return seconds if wanted.timespan == "second" else minute_bars(seconds)
 
-    def _official(self, ticker: str, day: date) -> Bars:
+    def _official(self, ticker: str, day: date) -> DailyBar:
         bar = self._market.daily_bar(ticker, day)
         assert bar is not None, "days come from the history"
-        prices = ("open", "high", "low", "close", "vwap")
-        return Bars(
-            start=np.array([midnight_ms(day)], dtype=np.int64),
-            volume=np.array([bar.volume]),
-            trades=np.array([bar.trades], dtype=np.int32),
-            **{name: np.array([getattr(bar, name)], dtype=np.int32) for name in prices},
-        )
+        return bar
 
     def _synthesize(self, ticker: str, day: date) -> Bars:
-        daily = self._market.daily_bar(ticker, day)
-        assert daily is not None, "days come from the history"
-        session = sessions.session(day)
-        seconds = int((session.close_at - session.open_at).total_seconds())
-        open_ms = int(session.open_at.timestamp() * 1000)
-        return second_bars(daily, open_ms, seconds, self._market.seed).bars
+        return session_bars(self._official(ticker, day), self._market.seed).bars
+
+
+def day_bar(bar: DailyBar) -> Bars:
+    """An official bar as a bar of a range: it starts at midnight in New York."""
+    prices = ("open", "high", "low", "close", "vwap")
+    return Bars(
+        start=np.array([midnight_ms(bar.day)], dtype=np.int64),
+        volume=np.array([bar.volume]),
+        trades=np.array([bar.trades], dtype=np.int32),
+        **{name: np.array([getattr(bar, name)], dtype=np.int32) for name in prices},
+    )
+
+
+def minute_bars(seconds: Bars) -> Bars:
+    """Bars of one minute from those of one second."""
+    minute = SPAN_MS["minute"]
+    return aggregate(seconds, seconds.start // minute * minute)
 
 
 def _close_ms(day: date) -> int:

@@ -13,10 +13,19 @@ from polygon_assets.sandbox.polygon.clock import Clock
 from polygon_assets.sandbox.polygon.errors import bad_request, not_found, ok
 from polygon_assets.sandbox.polygon.history import DATA
 from polygon_assets.sandbox.polygon.market import Market
-from polygon_assets.sandbox.polygon.paging import Row, matching, ordered, page, parameters
+from polygon_assets.sandbox.polygon.paging import (
+    Row,
+    boolean,
+    matching,
+    ordered,
+    page,
+    parameters,
+    refuse_filters,
+)
 from polygon_assets.sandbox.polygon.universe import Security
 
 _TICKER_FIELDS = ("ticker", "type", "market", "name", "primary_exchange")
+_CONDITION_FIELDS = ("asset_class", "id", "name", "type")
 
 
 class ReferenceEndpoints:
@@ -42,18 +51,15 @@ class ReferenceEndpoints:
 
     def _tickers(self, request: Request) -> Response:
         params = parameters(request)
-        active = params.get("active", "true").lower()
-        if active not in {"true", "false"}:
-            raise bad_request(f"active {active!r} must be true or false")
-        if "search" in params:
-            raise bad_request("search is not supported by the simulated vendor")
+        active = boolean(params, "active", default=True)
+        refuse_filters(params, ("search", "cusip"))
         day = self._day(params)
         known = [s for s in self._market.securities.values() if s.list_date <= day]
-        rows = [ticker_row(s, day) for s in known if s.is_listed(day) == (active == "true")]
+        rows = [ticker_row(s, day) for s in known if s.is_listed(day) == active]
         exchange = {"primary_exchange": params["exchange"]} if "exchange" in params else {}
-        rows = matching(rows, {**params, **exchange}, _TICKER_FIELDS)
+        rows = matching(rows, {**params, **exchange}, (*_TICKER_FIELDS, "cik"))
         sort = f"{params.get('sort', 'ticker')}.{params.get('order', 'asc')}"
-        return page(request, params, ordered(rows, sort, _TICKER_FIELDS), 100, 1000)
+        return page(request, params, ordered(rows, sort, _TICKER_FIELDS), 100, 1000, counted=True)
 
     def _details(self, request: Request) -> Response:
         params, ticker = parameters(request), request.path_params["ticker"]
@@ -61,6 +67,7 @@ class ReferenceEndpoints:
         if found is None or found.list_date > day:
             raise not_found(f"Ticker not found: {ticker}.")
         row = ticker_row(found, day)
+        del row["last_updated_utc"]
         details = {
             "ticker_root": ticker,
             "list_date": found.list_date.isoformat(),
@@ -119,4 +126,13 @@ def _exchanges(request: Request) -> Response:
 
 def _conditions(request: Request) -> Response:
     params = parameters(request)
-    return page(request, params, matching(_facts("conditions"), params, ("asset_class",)), 10, 1000)
+    rows = matching(_facts("conditions"), params, ("asset_class",))
+    for name, holds in (
+        ("id", lambda row, wanted: str(row["id"]) == wanted),
+        ("data_type", lambda row, wanted: wanted in row["data_types"]),
+        ("sip", lambda row, wanted: wanted in row["sip_mapping"]),
+    ):
+        if name in params:
+            rows = [row for row in rows if holds(row, params[name])]
+    sort = f"{params.get('sort', 'asset_class')}.{params.get('order', 'asc')}"
+    return page(request, params, ordered(rows, sort, _CONDITION_FIELDS), 10, 1000, counted=True)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from polygon_assets import sessions
 from polygon_assets.sandbox.polygon.bars import PRICE_SCALE, Bars, Volumes, round_shares
 from polygon_assets.sandbox.polygon.market import DailyBar
 from polygon_assets.sandbox.polygon.randomness import generator
@@ -50,6 +51,17 @@ class SessionBars:
     day_vwap: npt.NDArray[np.int32]
     revised: npt.NDArray[np.int64]
     incomplete: Bars
+
+
+def session_bars(daily: DailyBar, seed: int) -> SessionBars:
+    """Synthesize one symbol's session in the hours of the calendar.
+
+    Raises:
+        NotASessionError: The calendar does not have the hours of that day.
+    """
+    hours = sessions.session(daily.day)
+    seconds = int((hours.close_at - hours.open_at).total_seconds())
+    return second_bars(daily, int(hours.open_at.timestamp() * 1000), seconds, seed)
 
 
 def second_bars(daily: DailyBar, open_ms: int, seconds: int, seed: int) -> SessionBars:

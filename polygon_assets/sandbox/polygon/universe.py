@@ -1,8 +1,10 @@
 """The securities that the vendor may list: five real ones and a synthetic universe."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date
 from functools import lru_cache
+from itertools import chain, islice, product
 from string import ascii_uppercase
 
 import numpy as np
@@ -10,7 +12,11 @@ import numpy as np
 from polygon_assets import sessions
 from polygon_assets.sandbox.polygon.randomness import generator
 
+MOST_SYMBOLS = 10_000
 SYNTHETIC_PREFIX = "ZZ"
+ODD = ("NA", "TRUE", "NAN", "NULL", "KIMpL", "ZZ.B")
+"""Synthetic tickers that read like something else: nothing, a truth value, a number, or a name
+whose case or point matters."""
 SECTORS = (
     ("3674", "SEMICONDUCTORS & RELATED DEVICES"),
     ("7372", "SERVICES-PREPACKAGED SOFTWARE"),
@@ -75,6 +81,8 @@ class Security:
     cik: str | None = None
     composite_figi: str | None = None
     share_class_figi: str | None = None
+    without_vwap: bool = False
+    """Whether its bars carry neither a VWAP nor a number of trades."""
     model: Model | None = field(default=None, repr=False)
     """None for a real security, whose bars are data."""
 
@@ -147,13 +155,29 @@ _SCRIPTED_SPLITS = {
 _SCRIPTED_LISTINGS = {"ZZAD": date(2005, 2, 23)}
 _SCRIPTED_DELISTINGS = {"ZZAE": date(2005, 3, 2)}
 _SCRIPTED_THIN = {"ZZAF"}
-_SCRIPTED_FRACTIONAL = {"ZZAG"}
+_SCRIPTED_FRACTIONAL = {"ZZAG", "NAN", "KIMpL"}
+_WITHOUT_VWAP = {"NULL"}
 
 
-def all_tickers() -> list[str]:
-    """Every ticker that the simulator knows, real ones first: the order of ``--symbols N``."""
-    synthetic = [SYNTHETIC_PREFIX + a + b for a in ascii_uppercase for b in ascii_uppercase]
-    return [security.ticker for security in REAL] + synthetic
+@lru_cache(maxsize=1)
+def all_tickers() -> tuple[str, ...]:
+    """Every ticker that the simulator knows, in the order of ``--symbols N``.
+
+    Real ones first, then ``ZZAA`` to ``ZZZZ``, the odd ones, and ``ZZAAA`` and its successors.
+    """
+    real = (security.ticker for security in REAL)
+    names = chain(real, _synthetic_names(2), ODD, _synthetic_names(3))
+    return tuple(islice(names, MOST_SYMBOLS))
+
+
+def _synthetic_names(letters: int) -> Iterator[str]:
+    return (SYNTHETIC_PREFIX + "".join(rest) for rest in product(ascii_uppercase, repeat=letters))
+
+
+@lru_cache(maxsize=1)
+def _places() -> dict[str, int]:
+    """Where each ticker stands in ``all_tickers``."""
+    return {ticker: place for place, ticker in enumerate(all_tickers())}
 
 
 def choose(wanted: str) -> list[str]:
@@ -170,30 +194,27 @@ def choose(wanted: str) -> list[str]:
         count = int(wanted)
         if not 1 <= count <= len(known):
             raise ValueError(f"--symbols {count}: choose between 1 and {len(known)} symbols.")
-        return known[:count]
+        return list(known[:count])
     tickers = list(dict.fromkeys(name.strip() for name in wanted.split(",") if name.strip()))
-    unknown = [name for name in tickers if name not in known]
+    unknown = [name for name in tickers if name not in _places()]
     if unknown or not tickers:
         raise ValueError(
-            f"--symbols {wanted}: unknown {', '.join(unknown) or 'selection'}; choose a "
-            f"number, or from {', '.join(known[:5])} and the synthetic {known[5]} to {known[-1]}."
+            f"--symbols {wanted}: unknown {', '.join(unknown) or 'selection'}; choose a number, or "
+            f"from {', '.join(known[:5])}, {', '.join(ODD)} and the synthetic {known[5]} to "
+            f"{known[-1]}."
         )
     return tickers
 
 
-@lru_cache(maxsize=2048)
+@lru_cache(maxsize=MOST_SYMBOLS)
 def security(ticker: str, seed: int) -> Security:
     """The security with this ticker.
 
     Raises:
         KeyError: The simulator does not know it.
     """
-    for real in REAL:
-        if real.ticker == ticker:
-            return real
-    if ticker not in all_tickers():
-        raise KeyError(ticker)
-    return _synthetic(ticker, seed)
+    place = _places()[ticker]
+    return REAL[place] if place < len(REAL) else _synthetic(ticker, seed)
 
 
 def _synthetic(ticker: str, seed: int) -> Security:
@@ -224,14 +245,20 @@ def _synthetic(ticker: str, seed: int) -> Security:
         list_date=listed,
         delisting_date=delisted,
         composite_figi=f"SIM00000{ticker}",
+        without_vwap=ticker in _WITHOUT_VWAP,
         model=model,
     )
 
 
 def _lifetime(ticker: str, random: np.random.Generator) -> tuple[date, date | None]:
-    """Listing and delisting date: one in ten is listed later, one in ten is delisted."""
+    """Listing and delisting date: one in ten is listed later, one in ten is delisted.
+
+    The odd ones are always listed, so that each session has them.
+    """
     days = sessions.all_sessions()
     fate, when = random.random(), int(random.integers(500, len(days) - 500))
+    if ticker in ODD:
+        return days[0], None
     if ticker in _SCRIPTED_LISTINGS:
         return _SCRIPTED_LISTINGS[ticker], None
     if ticker in _SCRIPTED_DELISTINGS:

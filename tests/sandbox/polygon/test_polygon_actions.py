@@ -38,15 +38,15 @@ def test_actions_are_those_that_the_source_implies(ticker: str) -> None:
     splits, dividends = derived(ticker)
     mine = ACTIONS.splits[ticker]
     assert {s.execution_date.isoformat(): s.split_to // s.split_from for s in mine} == splits
-    assert {d.ex_date.isoformat(): d.cash for d in ACTIONS.dividends[ticker]} == dividends
+    assert {d.ex_date.isoformat(): d.cash for d in ACTIONS.dividends(ticker)} == dividends
 
 
 def test_counts_and_sums() -> None:
     assert sum(map(len, ACTIONS.splits.values())) == 3
-    assert sum(map(len, ACTIONS.dividends.values())) == 92
-    cash = {ticker: round(sum(d.cash for d in ACTIONS.dividends[ticker]), 2) for ticker in REAL}
+    assert sum(len(ACTIONS.dividends(ticker)) for ticker in REAL) == 92
+    cash = {ticker: round(sum(d.cash for d in ACTIONS.dividends(ticker)), 2) for ticker in REAL}
     assert cash == {"AAPL": 7.95, "GOOG": 0, "IBM": 19.84, "MSFT": 7.77, "FB": 0}
-    assert [d.ex_date for d in ACTIONS.dividends["MSFT"] if d.is_special] == [date(2004, 11, 15)]
+    assert [d.ex_date for d in ACTIONS.dividends("MSFT") if d.is_special] == [date(2004, 11, 15)]
 
 
 @pytest.mark.parametrize("ticker", REAL)
@@ -55,7 +55,7 @@ def test_actions_rebuild_the_adjusted_closes_of_the_source(ticker: str) -> None:
     ratio = {
         s.execution_date.isoformat(): s.split_to / s.split_from for s in ACTIONS.splits[ticker]
     }
-    cash = {d.ex_date.isoformat(): d.cash for d in ACTIONS.dividends[ticker]}
+    cash = {d.ex_date.isoformat(): d.cash for d in ACTIONS.dividends(ticker)}
     last = float(rows[-1]["Adj Close"]) / float(rows[-1]["Close"])
     assert last == pytest.approx(LAST_FACTORS[ticker], rel=1e-5)
     factor = last
@@ -74,22 +74,25 @@ def test_split_factor_applies_strictly_before_the_execution_date() -> None:
 
 
 def test_dividend_factor_uses_the_close_before() -> None:
-    special = next(d for d in ACTIONS.dividends["MSFT"] if d.is_special)
-    assert ACTIONS.dividend_factor("MSFT", special) == pytest.approx(0.89723, abs=1e-5)
+    special = next(d for d in ACTIONS.dividends("MSFT") if d.is_special)
+    factor = ACTIONS.dividend_factor("MSFT", special.ex_date, today=special.ex_date)
+    assert factor == pytest.approx(0.89723, abs=1e-5)
 
 
 def test_synthetic_actions_fall_on_sessions_of_their_symbol() -> None:
     market = Market(universe.choose("60"))
     actions = Actions(market)
-    assert sum(map(len, actions.dividends.values())) > 1000
+    assert sum(len(actions.dividends(ticker)) for ticker in market.symbols) > 1000
     assert any(s.split_from > s.split_to for splits in actions.splits.values() for s in splits)
     for ticker in market.symbols[5:]:
         for split in actions.splits[ticker]:
             assert market.daily_bar(ticker, split.execution_date) is not None
-        for dividend in actions.dividends[ticker]:
+        for dividend in actions.dividends(ticker):
             assert market.daily_bar(ticker, dividend.ex_date) is not None
             assert dividend.cash > 0
-            assert 0.9 < actions.dividend_factor(ticker, dividend) < 1
+            day = dividend.ex_date
+            assert ticker in actions.ex_dates[day]
+            assert 0.9 < actions.dividend_factor(ticker, day, today=day) < 1
 
 
 def test_identifiers_are_stable_and_different() -> None:
