@@ -1,7 +1,7 @@
 """Create what the platform writes to, where it is missing.
 
-Schemas in Snowflake, tables in ClickHouse, topics in Kafka, services in ECS: the same calls for the
-sandbox and for production, and safe to repeat.
+Schemas in Snowflake, connections in Airbyte, tables in ClickHouse, topics in Kafka, services in
+ECS: the same calls for the sandbox and for production, and safe to repeat.
 """
 
 import sys
@@ -13,6 +13,7 @@ from polygon_assets.defs.rollups.assets import ROLLUPS
 from polygon_assets.defs.rollups.rebuild import create_tables
 from polygon_assets.env import Names, deployment_names
 from polygon_assets.preflight import require_services
+from polygon_assets.publish import has_airbyte, publish
 from polygon_assets.resources.assemble import platform
 from polygon_assets.stream_tasks import task_variables
 
@@ -28,11 +29,15 @@ def bootstrap(names: Names, progress: Progress = lambda _: None) -> None:
 
     Raises:
         ServiceUnreachableError: A service does not answer at its address.
+        PublishError: Airbyte refused what was published to it.
     """
     require_services()
     systems = platform(names)
     systems.snowflake.create_schemas()
     progress("snowflake")
+    if has_airbyte(names):
+        publish(names)
+        progress("airbyte")
     with systems.clickhouse.client() as client:
         create_tick_tables(client, names.clickhouse_ticks)
     create_tables(systems.clickhouse, ROLLUPS)
@@ -43,7 +48,7 @@ def bootstrap(names: Names, progress: Progress = lambda _: None) -> None:
     progress("ecs")
 
 
-STEPS = 4
+STEPS = 5
 
 
 def main() -> int:

@@ -2,13 +2,17 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import dagster as dg
 
+from polygon_assets.deliveries import existing_tables
 from polygon_assets.partitions import SessionWindow, run_window
 from polygon_assets.resources.clickhouse import ClickHouse
 from polygon_assets.resources.snowflake import Warehouse
+
+if TYPE_CHECKING:
+    from snowflake.connector.cursor import SnowflakeCursor
 
 SAMPLE_ROWS = 5
 
@@ -68,14 +72,38 @@ def _warehouse_check(asset: Sequence[str], rule: Rule) -> dg.AssetChecksDefiniti
     @_check_of(asset, rule)
     def check(context: dg.AssetCheckExecutionContext, snowflake: Warehouse) -> dg.AssetCheckResult:
         window = run_window(context.run.tags)
-        sql = rule.violations.replace("{database}", str(snowflake.database))
+        if unknown := _never_loaded(snowflake, rule):
+            return dg.AssetCheckResult(
+                check_name=rule.name,
+                passed=False,
+                severity=dg.AssetCheckSeverity[rule.severity],
+                description=f"Not judged: {', '.join(unknown)} has never been loaded.",
+                metadata={"sessions": str(window)},
+            )
         with snowflake.cursor() as cursor:
-            cursor.execute(counted(sql), {"first": str(window.first), "last": str(window.last)})
-            columns = [column.name.lower() for column in cursor.description or []]
-            rows = [tuple(row) for row in cursor.fetchall()]
-        return result_of(rule, window, columns, rows)
+            return ask_warehouse(cursor, str(snowflake.database), rule, window)
 
     return check
+
+
+def _never_loaded(snowflake: Warehouse, rule: Rule) -> list[str]:
+    """The raw tables that a rule also reads and that do not exist yet."""
+    read = [key for key in rule.also_reads if key[0] == "raw"]
+    if not read:
+        return []
+    present = existing_tables(snowflake)
+    return ["/".join(key) for key in read if key[-1] not in present]
+
+
+def ask_warehouse(
+    cursor: "SnowflakeCursor", database: str, rule: Rule, window: SessionWindow
+) -> dg.AssetCheckResult:
+    """The result of a rule about a Snowflake table, for a window of sessions."""
+    sql = counted(rule.violations.replace("{database}", database))
+    cursor.execute(sql, {"first": str(window.first), "last": str(window.last)})
+    columns = [column.name.lower() for column in cursor.description or []]
+    rows = [tuple(row) for row in cursor.fetchall()]
+    return result_of(rule, window, columns, rows)
 
 
 def _clickhouse_check(asset: Sequence[str], rule: Rule) -> dg.AssetChecksDefinition:
@@ -113,6 +141,7 @@ def result_of(
         records = [_record(dict(zip(columns[:-1], row, strict=False))) for row in rows]
         metadata["sample"] = dg.MetadataValue.table(records)
     return dg.AssetCheckResult(
+        check_name=rule.name,
         passed=count == 0,
         severity=dg.AssetCheckSeverity[rule.severity],
         description=f"{rule.description} {count} violations in {window}.",

@@ -2,16 +2,18 @@
 
 import dagster as dg
 
-from polygon_assets.defs.actions.assets import polygon_actions
-from polygon_assets.defs.actions.checks import actions_checks
-from polygon_assets.defs.bars.assets import polygon_bars
-from polygon_assets.defs.bars.checks import bars_checks
+from polygon_assets.defs.flat_files.assets import flat_file_assets
+from polygon_assets.defs.flat_files.checks import flat_file_checks
+from polygon_assets.defs.flat_files.sensors import (
+    flat_file_replacements,
+    flat_files_job,
+    flat_files_next_day,
+)
 from polygon_assets.defs.marts.assets import market_models
 from polygon_assets.defs.platform.schedules import platform_definitions
+from polygon_assets.defs.raw import raw_assets, raw_checks
 from polygon_assets.defs.reconcile.assets import reconcile_daily_bars
 from polygon_assets.defs.reconcile.checks import reconcile_checks
-from polygon_assets.defs.reference.assets import polygon_reference
-from polygon_assets.defs.reference.checks import reference_checks
 from polygon_assets.defs.rollups.assets import rollup_assets
 from polygon_assets.defs.rollups.checks import rollup_checks
 from polygon_assets.defs.ticks.assets import stream_specs
@@ -21,29 +23,28 @@ from polygon_assets.env import deployment_names
 from polygon_assets.resources.assemble import resources
 
 assets = [
-    polygon_bars,
-    polygon_reference,
-    polygon_actions,
+    *raw_assets,
     market_models,
     *stream_specs,
     *rollup_assets,
     reconcile_daily_bars,
 ]
 checks = [
-    *bars_checks,
-    *reference_checks,
-    *actions_checks,
+    *raw_checks,
+    *flat_file_checks,
     *ticks_checks,
     *rollup_checks,
     *reconcile_checks,
 ]
 
 defs = dg.Definitions.merge(
-    platform_definitions(assets),
+    platform_definitions(assets, next_day=flat_file_assets),
     dg.Definitions(
-        assets=assets,
+        assets=[*assets, *flat_file_assets],
         asset_checks=checks,
-        sensors=[market_hours, kafka_lag, stream_complete],
+        jobs=[flat_files_job],
+        schedules=[flat_files_next_day],
+        sensors=[market_hours, kafka_lag, stream_complete, flat_file_replacements],
         resources=resources(deployment_names()),
         # A step waits for outside systems most of its time: a process for each costs more.
         executor=dg.in_process_executor,

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 
 import dagster as dg
 
@@ -41,11 +41,31 @@ class SessionWindow:
         """The sessions in the window, ascending."""
         return sessions_between(self.first, self.last)
 
+    @property
+    def first_day(self) -> date:
+        """The first of the closed days right before the window, or its first session.
+
+        News and filings come on closed days, too: they belong to the session that follows.
+        """
+        before = sessions_between(first_session(), self.first - timedelta(days=1))
+        return before[-1] + timedelta(days=1) if before else self.first
+
     def __str__(self) -> str:
         return str(self.first) if self.first == self.last else f"{self.first} to {self.last}"
 
 
 EVERY_SESSION = SessionWindow(first_session(), last_session())
+
+
+def chosen_window(tags: Mapping[str, str]) -> SessionWindow:
+    """The sessions of a run that reads from the vendor, which nobody wants for every session.
+
+    Raises:
+        ValueError: The run has no partition, or one that is not a session.
+    """
+    if PARTITION_TAG not in tags and RANGE_START_TAG not in tags:
+        raise ValueError("the run has no partition: choose the sessions to load.")
+    return run_window(tags)
 
 
 def run_window(tags: Mapping[str, str]) -> SessionWindow:

@@ -1,27 +1,24 @@
 """The CDK's standard tests: spec, check, discover, read, bad catalog."""
 
-from collections.abc import Iterator
 from typing import ClassVar
 
 import pytest
 from airbyte_cdk.test.models import ConnectorTestScenario
 from airbyte_cdk.test.standard_tests import SourceTestSuiteBase
-from vendor import running_vendor
+from simulator import Simulator
 
 from source_polygon.run import SourcePolygon
 
 
 class TestSourcePolygon(SourceTestSuiteBase):
-    """The scenarios of acceptance-test-config.yml, against a vendor of our own."""
+    """The scenarios of acceptance-test-config.yml, against the simulated vendor."""
 
     address: ClassVar[str] = ""
 
     @pytest.fixture(scope="class", autouse=True)
     @classmethod
-    def _vendor(cls) -> Iterator[None]:
-        with running_vendor() as vendor:
-            cls.address = vendor.url
-            yield
+    def _vendor(cls, simulator: Simulator) -> None:
+        cls.address = simulator.url
 
     @classmethod
     def create_connector(cls, scenario: ConnectorTestScenario | None) -> SourcePolygon:

@@ -19,6 +19,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+connector = typer.Typer(
+    help="The connector, source-polygon.", no_args_is_help=True, pretty_exceptions_enable=False
+)
+app.add_typer(connector, name="connector")
+
 Sessions = Annotated[
     str,
     typer.Option(
@@ -94,12 +99,26 @@ def replay(
 
 @app.command()
 def bootstrap() -> None:
-    """Create schemas, tables, topics and services where they are missing, at any address."""
+    """Create schemas, tables, topics, services and connections where they are missing."""
     from polygon_assets.bootstrap import bootstrap as run
     from polygon_assets.env import deployment_names
 
     names = deployment_names()
     run(names, lambda system: console.print(f"✓ {system}"))
+
+
+@connector.command()
+def publish(
+    *,
+    dry_run: Annotated[bool, typer.Option(help="Only read, and show what would change.")] = False,
+    update_secrets: Annotated[
+        bool, typer.Option(help="Send the vendor's key and Snowflake's credentials again, too.")
+    ] = False,
+) -> None:
+    """Bring definition, sources, destination and connections to the Airbyte workspace."""
+    from polygon_assets.cli.connector import publish_connector
+
+    raise typer.Exit(publish_connector(dry_run=dry_run, update_secrets=update_secrets))
 
 
 def main() -> None:

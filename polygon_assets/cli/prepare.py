@@ -82,6 +82,22 @@ def missing_builds(logs: Path) -> list[Build]:
     return builds
 
 
+def choose_tickers(symbols: str) -> None:
+    """Let the tables of single symbols be about symbols that the simulated market has.
+
+    ``CONNECTOR_TICKERS`` in the environment wins.
+
+    Raises:
+        ValueError: The simulator does not know such a market.
+    """
+    from polygon_assets.sandbox.polygon.universe import choose
+    from polygon_assets.settings import ConnectorSettings
+
+    market = choose(symbols)
+    usual = [ticker for ticker in ConnectorSettings().ticker_list if ticker in market]
+    os.environ.setdefault("CONNECTOR_TICKERS", ",".join(usual or market[:3]))
+
+
 def prepare(board: Board, sandbox: Sandbox, symbols: str) -> None:
     """Start the sandbox, or use the one that runs, and build what is missing.
 
@@ -97,6 +113,7 @@ def prepare(board: Board, sandbox: Sandbox, symbols: str) -> None:
         else:
             sandbox.start(symbols)
             sandbox.wait_for_supervisor()
+        choose_tickers(symbols)
         builds = [(build, build.start()) for build in missing_builds(layout.root / "logs")]
         total = len(SERVERS) + len(builds)
         stage.update(0, total, f"starting {len(SERVERS)} services")

@@ -9,7 +9,7 @@ from pathlib import Path
 from rich.table import Table
 
 from polygon_assets.cli.board import Board, console, short_path
-from polygon_assets.cli.prepare import missing_builds, write_dagster_config
+from polygon_assets.cli.prepare import choose_tickers, missing_builds, write_dagster_config
 from polygon_assets.sandbox.control import (
     Sandbox,
     SandboxError,
@@ -56,6 +56,7 @@ def up(symbols: str, *, detach: bool) -> int:
 
 def _start(sandbox: Sandbox, symbols: str, *, detach: bool) -> None:
     layout = sandbox.layout
+    choose_tickers(symbols)
     write_dagster_config(layout.data(UI))
     with Board() as board, board.stage("up", SERVICES_WITH_UI) as stage:
         builds = missing_builds(layout.root / "logs")

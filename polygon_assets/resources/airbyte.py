@@ -3,7 +3,7 @@
 import re
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
@@ -12,6 +12,7 @@ from dagster_airbyte import AirbyteWorkspace
 from dagster_airbyte.resources import AirbyteClient
 from pydantic import Field
 
+from polygon_assets.resources.airbyte_job import JobDetails, StreamCounts, details_of
 from polygon_assets.settings import AirbyteSettings, from_env
 
 WHOLE_WINDOW_DAYS = 36_500
@@ -29,12 +30,20 @@ class SyncReport:
         rows: Records that the destination took, repeated ones included.
         bytes: Size of these records.
         seconds: From the request to the job's end.
+        job_url: Where Airbyte's user interface shows the job.
+        streams: Stream -> its counts, as far as Airbyte tells them.
+        notices: Warnings of the connector and of Airbyte.
+        skipped: Paths of the vendor's API that were skipped because the plan lacks the dataset.
     """
 
     job_id: int
     rows: int
     bytes: int
     seconds: float
+    job_url: str = ""
+    streams: Mapping[str, StreamCounts] = field(default_factory=dict[str, StreamCounts])
+    notices: tuple[str, ...] = ()
+    skipped: frozenset[str] = frozenset()
 
 
 class PolygonAirbyte(AirbyteWorkspace):
@@ -68,18 +77,25 @@ class PolygonAirbyte(AirbyteWorkspace):
             raise ValueError(f"The window ends before it starts: {first} to {last}.")
         client = self.get_client()
         connection = _connection(client, connection_name)
+        connection_id = str(connection["connectionId"])
         started = time.monotonic()
         _set_window(client, str(connection["sourceId"]), first, last)
         try:
-            output = client.sync_and_poll(str(connection["connectionId"]))
+            job = client.sync_and_poll(connection_id).job_details
         except dg.Failure as failure:
             raise _with_reason(client, connection_name, failure) from failure
-        job = output.job_details
+        seconds = round(time.monotonic() - started, 3)
+        job_id = int(job["jobId"])
+        details, untold = _details(client, job_id)
         return SyncReport(
-            job_id=int(job["jobId"]),
-            rows=int(job.get("rowsSynced") or 0),
-            bytes=int(job.get("bytesSynced") or 0),
-            seconds=round(time.monotonic() - started, 3),
+            job_id=job_id,
+            rows=_first_told(job.get("rowsSynced"), details.totals.loaded),
+            bytes=_first_told(job.get("bytesSynced"), details.totals.bytes),
+            seconds=seconds,
+            job_url=_timeline_url(client, connection_id),
+            streams=details.streams,
+            notices=(*details.notices, *untold),
+            skipped=details.skipped,
         )
 
 
@@ -123,23 +139,41 @@ def _with_reason(client: AirbyteClient, connection: str, failure: dg.Failure) ->
     if ended is None:
         return failure
     job_id = int(ended[2])
-    reason = _reason(client, job_id)
+    details, untold = _details(client, job_id)
+    # Beside the failure of each stream the connector sends a summary, which adds nothing.
+    failures = [one for one in details.failures if one.stream] or details.failures
+    reasons = [str(one) for one in failures] or [*untold] or ["Airbyte gives no reason."]
     return dg.Failure(
-        f"Airbyte job {job_id} of {connection} {ended[1]}: {reason}",
-        metadata={"airbyte_job_id": job_id, "airbyte_connection": connection},
+        f"Airbyte job {job_id} of {connection} {ended[1]}: {' | '.join(reasons)}",
+        metadata={
+            "airbyte_job_id": job_id,
+            "airbyte_connection": connection,
+            "failed_streams": sorted({one.stream for one in failures if one.stream}),
+            "notices": list(details.notices),
+        },
     )
 
 
-def _reason(client: AirbyteClient, job_id: int) -> str:
-    answer = client._single_request(  # pyright: ignore[reportPrivateUsage]
-        method="POST", url=f"{client.configuration_api_base_url}/jobs/get", data={"id": job_id}
-    )
-    failures = [
-        failure
-        for entry in answer.get("attempts", [])
-        for failure in (entry["attempt"].get("failureSummary") or {}).get("failures", [])
-    ]
-    messages = [
-        str(each.get("externalMessage") or each.get("internalMessage")) for each in failures
-    ]
-    return " | ".join(dict.fromkeys(messages)) or "Airbyte gives no reason."
+def _details(client: AirbyteClient, job_id: int) -> tuple[JobDetails, tuple[str, ...]]:
+    """What the configuration API tells of a job, and a notice where it tells nothing.
+
+    A sync that is over does not fail because its numbers cannot be had.
+    """
+    try:
+        answer = client._single_request(  # pyright: ignore[reportPrivateUsage]
+            method="POST", url=f"{client.configuration_api_base_url}/jobs/get", data={"id": job_id}
+        )
+    except dg.Failure as failure:
+        return details_of({}), (f"The job's details are not known: {failure.description}",)
+    return details_of(answer), ()
+
+
+def _first_told(*numbers: Any) -> int:
+    """The first number that was told, else 0."""
+    return next((int(number) for number in numbers if number is not None), 0)
+
+
+def _timeline_url(client: AirbyteClient, connection_id: str) -> str:
+    """The connection's jobs in the user interface; a single job has no address of its own."""
+    host = client.configuration_api_base_url.partition("/api")[0]
+    return f"{host}/workspaces/{client.workspace_id}/connections/{connection_id}/timeline"

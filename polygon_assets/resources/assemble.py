@@ -8,6 +8,7 @@ from polygon_assets.resources.airbyte import airbyte
 from polygon_assets.resources.clickhouse import ClickHouse, clickhouse
 from polygon_assets.resources.dbt import dbt
 from polygon_assets.resources.ecs import StreamServices, stream_services
+from polygon_assets.resources.flat_files import flat_files
 from polygon_assets.resources.kafka import Kafka, kafka
 from polygon_assets.resources.polygon import polygon
 from polygon_assets.resources.snowflake import Warehouse, warehouse
@@ -18,6 +19,7 @@ def resources(names: Names) -> dict[str, Any]:
     return {
         "polygon": polygon(),
         "airbyte": airbyte(),
+        "flat_files": flat_files(),
         "snowflake": warehouse(names),
         "dbt": dbt(names),
         "kafka": kafka(names),

@@ -1,5 +1,7 @@
 """Polygon.io (Massive): the vendor's REST API, through its own client."""
 
+import json
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -20,6 +22,17 @@ class Polygon(dg.ConfigurableResource[Any]):
     def client(self) -> RESTClient:
         """The official client. It retries, and follows pages by itself."""
         return RESTClient(api_key=self.api_key, base=self.rest_url)
+
+    def sample(self, path: str, parameters: Mapping[str, str]) -> Any:
+        """The vendor's answer to one request, as JSON; the client's own types drop new fields.
+
+        Raises:
+            polygon.exceptions.BadResponse: The vendor refused; the text is its own.
+            urllib3.exceptions.HTTPError: The vendor could not be asked.
+            ValueError: The answer is not JSON.
+        """
+        answer = self.client()._get(path, params=dict(parameters), raw=True)  # pyright: ignore[reportPrivateUsage]
+        return json.loads(answer.data)
 
     def now(self) -> datetime:
         """The vendor's clock, in UTC.

@@ -33,7 +33,10 @@ def end_all(processes: Sequence[psutil.Process]) -> None:
 
 def _is_helper(process: psutil.Process) -> bool:
     """Python's own bookkeeper of a process, which ends with it."""
-    return any("multiprocessing.resource_tracker" in part for part in process.cmdline())
+    try:
+        return any("multiprocessing.resource_tracker" in part for part in process.cmdline())
+    except psutil.Error:
+        return True  # gone meanwhile
 
 
 def _marker(process: psutil.Process) -> str | None:

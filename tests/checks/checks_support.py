@@ -11,6 +11,7 @@ from dagster._core.definitions.asset_checks.asset_check_evaluation import AssetC
 
 from polygon_assets.env import Deployment, Names
 from polygon_assets.partitions import PARTITION_TAG, RANGE_END_TAG, RANGE_START_TAG
+from polygon_assets.resources.polygon import Polygon
 
 NAMES = Names(Deployment.LOCAL, "_local")
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
@@ -45,6 +46,18 @@ def sessions(first: str, last: str) -> dict[str, str]:
 def shared_instance() -> dg.DagsterInstance:
     """One Dagster in memory for every run: to make one takes longer than to run a check."""
     return dg.DagsterInstance.ephemeral()
+
+
+class QuietVendor(Polygon):
+    """A vendor whose records have no field that the connector does not know."""
+
+    def sample(self, path: str, parameters: Mapping[str, str]) -> Any:
+        return {}
+
+
+def vendor(kind: type[Polygon] = QuietVendor) -> Polygon:
+    """A vendor that is not connected to anything."""
+    return kind(rest_url="http://127.0.0.1:9", api_key="none")
 
 
 def run_checks(

@@ -7,29 +7,29 @@ from checks_support import NAMES, variables
 from polygon_stream import schema
 from support.servers import server
 
+from polygon_assets.defs.raw import STREAM_TABLES
 from polygon_assets.defs.rollups.assets import ROLLUPS
 from polygon_assets.defs.rollups.rebuild import create_tables
-from polygon_assets.env import PROJECT_ROOT
+from polygon_assets.publish_manifest import read_manifest, read_streams
 from polygon_assets.resources.clickhouse import ClickHouse, clickhouse
 from polygon_assets.resources.snowflake import Warehouse, warehouse
-from polygon_assets.sandbox.airbyte.catalog import read_streams
-from polygon_assets.sandbox.airbyte.warehouse import Warehouse as AirbyteDestination
-from polygon_assets.sandbox.airbyte.warehouse import destination_from_environment
-
-MANIFEST = PROJECT_ROOT / "airbyte_connector" / "manifest.yaml"
+from polygon_assets.sandbox.airbyte.columns import column, table_columns
 
 
 @pytest.fixture(scope="session")
 def snowflake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
     """A warehouse with empty schemas, and the raw tables as Airbyte makes them."""
+    streams = read_streams(read_manifest())
     with server("snowflake", tmp_path_factory.mktemp("snowflake")) as port:
         with variables(SNOWFLAKE_PORT=str(port)):
             resource = warehouse(NAMES).process_config_and_initialize()
-            where = destination_from_environment(NAMES.snowflake_database, "RAW")
         resource.create_schemas()
-        airbyte = AirbyteDestination(where, "tests")
-        airbyte.prepare(list(read_streams(MANIFEST).values()))
-        airbyte.close()
+        with resource.cursor() as cursor:
+            for table in STREAM_TABLES:
+                columns = table_columns(streams[table.stream]).items()
+                definition = ", ".join(f"{column(name)} {kind}" for name, kind in columns)
+                name = table.qualified(str(resource.database))
+                cursor.execute(f"CREATE TABLE {name} ({definition})")
         yield resource
 
 

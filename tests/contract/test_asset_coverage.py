@@ -12,8 +12,10 @@ from rich.console import Console
 from rich.table import Table
 
 from polygon_assets.defs.platform.freshness import NAME as SESSION_FRESHNESS
+from polygon_assets.defs.raw import STREAM_TABLES
 from polygon_assets.partitions import NYSE_SESSIONS
 from polygon_assets.policies import OWNERS, UNPARTITIONED_REASON
+from polygon_assets.raw_table import StreamTable
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,7 @@ def test_every_asset_is_covered(
     console.print(table)
     record_property("coverage of the assets", console.export_text())
     assert [row.key for row in rows if not row.complete] == []
-    assert len(rows) == 30
+    assert len(rows) == 45
 
 
 def test_keys_are_layer_schema_table_in_lower_case(graph: AssetGraph) -> None:
@@ -130,6 +132,29 @@ def test_session_job_leaves_the_calendar_check_to_the_evening(
     assert names_of_checks(evening) == {SESSION_FRESHNESS}
 
 
+def test_session_job_leaves_the_flat_files_to_the_next_day(definitions: dg.Definitions) -> None:
+    session = definitions.resolve_job_def("session").asset_layer.executable_asset_keys
+    next_day = definitions.resolve_job_def("flat_files").asset_layer.executable_asset_keys
+    names = {key.to_user_string() for key in next_day}
+    assert names == {"raw/polygon/minute_bars", "raw/polygon/flat_daily_bars"}
+    assert not session & next_day
+
+
+RAW_CHECKS = {"key_unique", "nothing_rejected", "schema_drift"}
+"""What every table has that Airbyte fills; others depend on what the table says of itself."""
+
+
+@pytest.mark.parametrize("table", STREAM_TABLES, ids=lambda table: table.name)
+def test_every_raw_table_has_the_checks_of_its_kind(graph: AssetGraph, table: StreamTable) -> None:
+    wanted = RAW_CHECKS | {SESSION_FRESHNESS}
+    wanted |= {"complete"} if table.every_session else set()
+    wanted |= {"row_count_band"} if table.band else set()
+    wanted |= {"nothing_vanished"} if table.whole_sessions else set()
+    key = dg.AssetKey(table.key)
+    found = {check.name for check in graph.asset_check_keys if check.asset_key == key}
+    assert wanted <= found
+
+
 def test_schedules_and_sensors_run_by_default(definitions: dg.Definitions) -> None:
     repository = definitions.get_repository_def()
     statuses = {one.name: one.default_status.value for one in repository.sensor_defs}
@@ -140,5 +165,7 @@ def test_schedules_and_sensors_run_by_default(definitions: dg.Definitions) -> No
         "stream_complete",
         "after_close",
         "freshness_evening",
+        "flat_file_replacements",
+        "flat_files_next_day",
     }
     assert set(statuses.values()) == {"RUNNING"}

@@ -30,7 +30,6 @@ AIRBYTE_COLUMNS = {
 }
 RAW_TABLES = {
     "DAILY_BARS": {
-        "SESSION_DATE": "date",
         "TICKER": "varchar",
         **dict.fromkeys(("O", "H", "L", "C", "V", "VW"), "float"),
         **dict.fromkeys(("T", "N"), "number(38, 0)"),

@@ -8,10 +8,12 @@ import csv
 import gzip
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date, datetime, time
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import bokeh_sampledata
 
@@ -42,14 +44,20 @@ class RealBar:
     def as_raw(self) -> Row:
         """The bar as Airbyte writes it."""
         return {
-            "SESSION_DATE": self.session,
             "TICKER": self.symbol,
+            "T": four_pm(self.session),
             "O": self.open,
             "H": self.high,
             "L": self.low,
             "C": self.close,
             "V": self.volume,
         }
+
+
+def four_pm(day: str) -> int:
+    """16:00 in New York in milliseconds, with which the vendor stamps a day's official bar."""
+    moment = datetime.combine(date.fromisoformat(day), time(16), ZoneInfo("America/New_York"))
+    return int(moment.timestamp() * 1000)
 
 
 @cache

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from dbt_warehouse import warehouse
-from real_market_data import SYMBOLS, bars_between, real_actions
+from real_market_data import SYMBOLS, bars_between, four_pm, real_actions
 from support.sql_guard import findings
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("dbt"), pytest.mark.timeout(600)]
@@ -66,7 +66,7 @@ def history(tmp_path_factory: pytest.TempPathFactory) -> Iterator[History]:
         full_refresh = marts()
         sessions_loaded = wh.rows("dim_trading_session", order="session_date")
 
-        impossible = bars_between(last, last)[0].as_raw() | {"SESSION_DATE": "2005-03-01"}
+        impossible = bars_between(last, last)[0].as_raw() | {"T": four_pm("2005-03-01")}
         wh.insert("DAILY_BARS", [impossible | {"H": 1.0, "V": -1, "_AIRBYTE_RAW_ID": "bad"}])
         wh.insert("SPLITS", [{"ID": "zero", "TICKER": "IBM", "EXECUTION_DATE": "2005-02-28"}])
         bad_build = wh.run_dbt(

@@ -1,5 +1,8 @@
+{#- Stamped 16:00 in New York, which is the same date in UTC, in summer and in winter. -#}
+{%- set session_date = "to_date(to_timestamp_ntz(t, 3))" -%}
+
 select
-    cast(session_date as date) as session_date,
+    {{ session_date }} as session_date,
     cast(ticker as varchar) as symbol,
     cast(o as double) as open,
     cast(h as double) as high,
@@ -11,4 +14,4 @@ select
     coalesce(cast(otc as boolean), false) as is_otc,
     {{ loaded_at() }} as loaded_at
 from {{ source('polygon', 'daily_bars') }}
-{{ newest_version(['session_date', 'ticker']) }}
+{{ newest_version([session_date, 'ticker']) }}

@@ -1,7 +1,8 @@
 """Checks on the raw corporate actions."""
 
-from polygon_assets.checks import Rule, warehouse_checks
-from polygon_assets.defs.actions.assets import DIVIDENDS, SPLITS
+from polygon_assets.checks import Rule
+from polygon_assets.defs.actions.assets import DIVIDENDS, IPOS, SPLITS
+from polygon_assets.raw_checks import raw_checks
 
 SPLIT_RULES = [
     Rule(
@@ -32,6 +33,7 @@ DIVIDEND_RULES = [
 ]
 
 actions_checks = [
-    *warehouse_checks(SPLITS.key, SPLIT_RULES),
-    *warehouse_checks(DIVIDENDS.key, DIVIDEND_RULES),
+    *raw_checks(SPLITS, SPLIT_RULES),
+    *raw_checks(DIVIDENDS, DIVIDEND_RULES),
+    *raw_checks(IPOS),
 ]

@@ -1,12 +1,30 @@
 """Official daily bars, unadjusted, one request per session for the whole market."""
 
-from polygon_assets.ingest import RawTable, raw_assets
+from polygon_assets.connections import BARS
+from polygon_assets.ingest import raw_assets
+from polygon_assets.raw_table import Sample, StreamTable
 
-DAILY_BARS = RawTable(
+# 16:00 in New York is the same date in UTC, in summer and in winter.
+SESSION = "TO_DATE(TO_TIMESTAMP_NTZ(T, 3))"
+
+DAILY_BARS = StreamTable(
     "daily_bars",
-    "SESSION_DATE",
+    SESSION,
+    ("TICKER", SESSION),
     "Official daily bars of every US stock that traded, unadjusted, one row per session and "
-    "ticker. Source: the vendor's grouped daily endpoint.",
+    "ticker. T is 16:00 New York in milliseconds. Source: the vendor's grouped daily endpoint.",
+    band=(0.8, 1.25),
+    stream="daily_bars",
+    path="/v2/aggs/grouped/locale/us/market/stocks/{session}",
+    # The same fields as the whole market's answer, which holds a megabyte.
+    sample=Sample(
+        path="/v2/aggs/ticker/{ticker}/prev",
+        parameters={"adjusted": "false"},
+        renamed={"T": "ticker"},
+    ),
+    requests_per_day=1,
 )
 
-polygon_bars = raw_assets("polygon_bars", [DAILY_BARS])
+BARS_TABLES = (DAILY_BARS,)
+
+polygon_bars = raw_assets(BARS, BARS_TABLES)

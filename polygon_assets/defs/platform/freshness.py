@@ -17,23 +17,34 @@ NAME = "session_freshness"
 GRACE = timedelta(hours=2, minutes=30)
 """After the close, until a session's tables must be complete."""
 
+NEXT_DAY_GRACE = timedelta(hours=24)
+"""The same for tables whose data the vendor publishes at 11:00 New York on the next day."""
 
-def session_freshness_checks(keys: Sequence[dg.AssetKey]) -> dg.AssetChecksDefinition:
-    """One check per asset: the newest session that is due has been materialized."""
+
+def session_freshness_checks(
+    keys: Sequence[dg.AssetKey], grace: timedelta = GRACE, name: str = f"{NAME}_checks"
+) -> dg.AssetChecksDefinition:
+    """One check per asset: the newest session that is due has been materialized.
+
+    Args:
+        keys: The assets.
+        grace: After the close, until the session is due.
+        name: Name of the op.
+    """
     specs = [
         dg.AssetCheckSpec(
             NAME,
             asset=key,
-            description="The newest session whose close is two and a half hours ago is present.",
+            description=f"The newest session whose close is {_hours(grace)} ago is present.",
         )
         for key in keys
     ]
 
-    @dg.multi_asset_check(specs=specs, can_subset=True, name=f"{NAME}_checks")
+    @dg.multi_asset_check(specs=specs, can_subset=True, name=name)
     def check(
         context: dg.AssetCheckExecutionContext, polygon: Polygon
     ) -> Iterator[dg.AssetCheckResult]:
-        due = str(due_session(polygon.now(), GRACE).session_date)
+        due = str(due_session(polygon.now(), grace).session_date)
         for selected in context.selected_asset_check_keys:
             present = _is_materialized(context.instance, selected.asset_key, due)
             yield dg.AssetCheckResult(
@@ -45,6 +56,10 @@ def session_freshness_checks(keys: Sequence[dg.AssetKey]) -> dg.AssetChecksDefin
             )
 
     return check
+
+
+def _hours(grace: timedelta) -> str:
+    return f"{grace / timedelta(hours=1):g} hours"
 
 
 def _is_materialized(instance: dg.DagsterInstance, key: dg.AssetKey, session: str) -> bool:

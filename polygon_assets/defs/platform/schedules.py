@@ -4,7 +4,11 @@ from collections.abc import Sequence
 
 import dagster as dg
 
-from polygon_assets.defs.platform.freshness import NAME, session_freshness_checks
+from polygon_assets.defs.platform.freshness import (
+    NAME,
+    NEXT_DAY_GRACE,
+    session_freshness_checks,
+)
 from polygon_assets.sessions import NEW_YORK, is_session
 
 SESSION_JOB = "session"
@@ -13,9 +17,16 @@ FRESHNESS_JOB = "session_freshness"
 
 def platform_definitions(
     assets: Sequence[dg.AssetsDefinition | dg.AssetSpec],
+    next_day: Sequence[dg.AssetsDefinition] = (),
 ) -> dg.Definitions:
-    """Jobs, schedules and freshness checks for every asset with session partitions."""
-    keys = _session_keys(assets)
+    """Jobs, schedules and freshness checks for every asset with session partitions.
+
+    Args:
+        assets: What a session has on its own evening.
+        next_day: What the vendor publishes on the next day only; it has a schedule of its own.
+    """
+    evening, later = _session_keys(assets), _session_keys(next_day)
+    keys = [*evening, *later]
     computed = _session_keys([one for one in assets if isinstance(one, dg.AssetsDefinition)])
     freshness = dg.AssetSelection.checks(*(dg.AssetCheckKey(key, NAME) for key in keys))
     session_job = dg.define_asset_job(
@@ -29,7 +40,10 @@ def platform_definitions(
         description="Whether the newest session that is due is present everywhere.",
     )
     return dg.Definitions(
-        asset_checks=[session_freshness_checks(keys)],
+        asset_checks=[
+            session_freshness_checks(evening),
+            session_freshness_checks(later, NEXT_DAY_GRACE, f"{NAME}_next_day_checks"),
+        ],
         jobs=[session_job, freshness_job],
         schedules=[after_close, freshness_evening],
     )

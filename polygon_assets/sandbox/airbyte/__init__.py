@@ -1,6 +1,7 @@
-"""The part of Airbyte that `dagster-airbyte` calls, on one laptop.
+"""The part of Airbyte that `dagster-airbyte` and `polygon connector publish` call, on one laptop.
 
 A server with Airbyte's public API (``/api/public/v1``) and configuration API (``/api/v1``) over one
-workspace with three connections. A sync runs the repository's own connector as a subprocess, reads
-the Airbyte protocol from it and loads the records into Snowflake.
+workspace, which is empty until something is published to it. A sync runs the connector as a
+subprocess with the manifest of its definition, reads the Airbyte protocol from it and loads the
+records into Snowflake.
 """

@@ -12,12 +12,12 @@ from types import FrameType
 import uvicorn
 
 from polygon_assets.sandbox.airbyte.api import Api
-from polygon_assets.sandbox.airbyte.catalog import ManifestError, read_streams
 from polygon_assets.sandbox.airbyte.connector import default_command, split_command
+from polygon_assets.sandbox.airbyte.database import Database
 from polygon_assets.sandbox.airbyte.jobs import JobRunner
+from polygon_assets.sandbox.airbyte.objects import Objects
 from polygon_assets.sandbox.airbyte.store import Store
 from polygon_assets.sandbox.airbyte.tokens import Tokens
-from polygon_assets.sandbox.airbyte.warehouse import destination_from_environment
 from polygon_assets.sandbox.airbyte.workspace import Workspace
 from polygon_assets.sandbox.lifeline import follow_parent
 from polygon_assets.sandbox.server_start import StartError, own_directory, take_port
@@ -39,7 +39,7 @@ def main() -> int:
     try:
         with own_directory("Airbyte", options.data), take_port(options.port) as listener:
             _serve(options, listener)
-    except (StartError, ManifestError) as error:
+    except StartError as error:
         sys.stderr.write(f"{error}\n")
         return 1
     return 0
@@ -48,39 +48,31 @@ def main() -> int:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m polygon_assets.sandbox.airbyte",
-        description="Airbyte's API on 127.0.0.1, as far as dagster-airbyte calls it."
-        " Client: AIRBYTE_CLIENT_ID, AIRBYTE_CLIENT_SECRET. Workspace: AIRBYTE_WORKSPACE_ID."
-        " Source: POLYGON_REST_URL, POLYGON_API_KEY. Destination: SNOWFLAKE_*.",
+        description="Airbyte's API on 127.0.0.1, as far as dagster-airbyte and `polygon connector"
+        " publish` call it. The workspace is empty at first."
+        " Client: AIRBYTE_CLIENT_ID, AIRBYTE_CLIENT_SECRET. Workspace: AIRBYTE_WORKSPACE_ID.",
     )
     parser.add_argument("--port", type=int, default=DEFAULT_PORT, help="TCP port")
     parser.add_argument("--data", type=Path, required=True, help="directory that holds all data")
-    parser.add_argument("--database", default="POLYGON_LOCAL", help="Snowflake database")
-    parser.add_argument("--schema", default="RAW", help="schema of the raw tables")
     parser.add_argument("--connector", help="command of the connector (default: the repository's)")
-    parser.add_argument(
-        "--manifest",
-        type=Path,
-        default=_REPOSITORY / "airbyte_connector" / "manifest.yaml",
-        help="the connector's manifest",
-    )
     return parser.parse_args()
 
 
 def _serve(options: argparse.Namespace, listener: socket.socket) -> None:
     connector: str | None = options.connector
     command = split_command(connector) if connector else default_command(_REPOSITORY)
-    store = Store(options.data / "airbyte.sqlite")
+    database = Database(options.data / "airbyte.sqlite")
+    store = Store(database)
     store.fail_lost_jobs()
-    workspace = Workspace(read_streams(options.manifest), store)
-    destination = destination_from_environment(options.database, options.schema)
-    runner = JobRunner(command, destination, workspace, store)
+    workspace = Workspace(Objects(database))
+    runner = JobRunner(command, workspace, store)
     tokens = Tokens(
         os.environ.get("AIRBYTE_CLIENT_ID") or "sandbox",
         os.environ.get("AIRBYTE_CLIENT_SECRET") or "sandbox",
     )
     server = uvicorn.Server(
         uvicorn.Config(
-            Api(workspace, destination, store, runner, tokens).application(),
+            Api(workspace, store, runner, tokens).application(),
             log_level="warning",
             access_log=False,
             lifespan="off",

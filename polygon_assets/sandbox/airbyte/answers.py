@@ -1,17 +1,90 @@
-"""Jobs, connections, sources and the destination in the words of Airbyte's two APIs."""
+"""Objects and jobs in the words of Airbyte's two APIs."""
 
 from typing import Any
 
+import msgspec
+
+from polygon_assets.publish_manifest import Stream, connection_specification
+from polygon_assets.sandbox.airbyte.catalog import sync_catalog
+from polygon_assets.sandbox.airbyte.configuration import masked, secret_paths
+from polygon_assets.sandbox.airbyte.destination import DEFINITION_ID, SPECIFICATION
+from polygon_assets.sandbox.airbyte.objects import Connection, Definition, Destination, Source
 from polygon_assets.sandbox.airbyte.store import Job
-from polygon_assets.sandbox.airbyte.warehouse import Destination
-from polygon_assets.sandbox.airbyte.workspace import (
-    DESTINATION_ID,
-    SECRET_MASK,
-    Connection,
-    Workspace,
-)
 
 Json = dict[str, Any]
+
+
+def public_definition(definition: Definition) -> Json:
+    """A declarative source definition."""
+    return {
+        "id": definition.id,
+        "name": definition.name,
+        "manifest": definition.manifest,
+        "version": definition.version,
+    }
+
+
+def public_source(source: Source, definition: Definition, workspace_id: str) -> Json:
+    """A source; secrets are masked."""
+    secrets = secret_paths(connection_specification(definition.manifest))
+    return {
+        "sourceId": source.id,
+        "name": source.name,
+        "sourceType": definition.name,
+        "definitionId": source.definition_id,
+        "workspaceId": workspace_id,
+        "configuration": masked(source.configuration, secrets),
+        "createdAt": source.created_at,
+    }
+
+
+def public_destination(destination: Destination, workspace_id: str) -> Json:
+    """A destination; secrets are masked."""
+    return {
+        "destinationId": destination.id,
+        "name": destination.name,
+        "destinationType": "snowflake",
+        "definitionId": DEFINITION_ID,
+        "workspaceId": workspace_id,
+        "configuration": masked(destination.configuration, secret_paths(SPECIFICATION)),
+        "createdAt": destination.created_at,
+    }
+
+
+def public_connection(connection: Connection, workspace_id: str) -> Json:
+    """A connection as the public API shows it."""
+    return {
+        "connectionId": connection.id,
+        "name": connection.name,
+        "sourceId": connection.source_id,
+        "destinationId": connection.destination_id,
+        "workspaceId": workspace_id,
+        "status": connection.status,
+        "schedule": {"scheduleType": "manual"},
+        "namespaceDefinition": "destination",
+        "prefix": connection.prefix,
+        "nonBreakingSchemaUpdatesBehavior": connection.non_breaking_schema_updates_behavior,
+        "configurations": {"streams": msgspec.to_builtins(connection.streams)},
+        "createdAt": connection.created_at,
+        "tags": [],
+    }
+
+
+def config_connection(connection: Connection, known: dict[str, Stream]) -> Json:
+    """A connection with its catalog, as the configuration API's ``connections/get`` shows it."""
+    chosen = {one.name: one for one in connection.streams}
+    streams = [sync_catalog(stream, chosen.get(name)) for name, stream in known.items()]
+    return {
+        "connectionId": connection.id,
+        "name": connection.name,
+        "namespaceDefinition": "destination",
+        "prefix": connection.prefix,
+        "sourceId": connection.source_id,
+        "destinationId": connection.destination_id,
+        "scheduleType": "manual",
+        "status": connection.status,
+        "syncCatalog": {"streams": streams},
+    }
 
 
 def public_job(job: Job) -> Json:
@@ -33,6 +106,7 @@ def public_job(job: Job) -> Json:
 def config_job(job: Job) -> Json:
     """A job with its attempt, as the configuration API's ``jobs/get`` shows it."""
     started, updated = int(job.started_at.timestamp()), int(job.updated_at.timestamp())
+    streams: list[Json] = job.attempt.get("streams", [])
     attempt: Json = {
         "id": 0,
         "status": job.status,
@@ -40,8 +114,13 @@ def config_job(job: Job) -> Json:
         "updatedAt": updated,
         "bytesSynced": job.bytes,
         "recordsSynced": job.rows,
-        "streamStats": [_stream_stats(counts) for counts in job.attempt.get("streams", [])],
-        "notices": job.attempt.get("notices", []),
+        "totalStats": {
+            "recordsEmitted": _total(streams, "emitted"),
+            "bytesEmitted": _total(streams, "bytes"),
+            "recordsCommitted": _total(streams, "committed"),
+            "stateMessagesEmitted": _total(streams, "states"),
+        },
+        "streamStats": [_stream_stats(counts) for counts in streams],
     }
     if job.finished:
         attempt["endedAt"] = updated
@@ -59,80 +138,12 @@ def config_job(job: Job) -> Json:
             "createdAt": started,
             "updatedAt": updated,
         },
-        "attempts": [{"attempt": attempt}],
+        "attempts": [{"attempt": attempt, "logs": {"logLines": job.attempt.get("log", [])}}],
     }
 
 
-def public_connection(connection: Connection, workspace: Workspace) -> Json:
-    """A connection as the public API shows it."""
-    return {
-        "connectionId": connection.connection_id,
-        "name": connection.name,
-        "sourceId": connection.source_id,
-        "destinationId": DESTINATION_ID,
-        "workspaceId": workspace.workspace_id,
-        "status": "active",
-        "schedule": {"scheduleType": "manual"},
-        "namespaceDefinition": "destination",
-        "prefix": "",
-        "configurations": {
-            "streams": [
-                {
-                    "name": stream.name,
-                    "syncMode": "incremental_deduped_history",
-                    "cursorField": [stream.cursor_field],
-                    "primaryKey": [[field] for field in stream.primary_key],
-                }
-                for stream in connection.streams
-            ]
-        },
-    }
-
-
-def config_connection(connection: Connection) -> Json:
-    """A connection with its catalog, as the configuration API's ``connections/get`` shows it."""
-    return {
-        "connectionId": connection.connection_id,
-        "name": connection.name,
-        "namespaceDefinition": "destination",
-        "prefix": "",
-        "sourceId": connection.source_id,
-        "destinationId": DESTINATION_ID,
-        "scheduleType": "manual",
-        "status": "active",
-        "syncCatalog": {"streams": [stream.sync_catalog() for stream in connection.streams]},
-    }
-
-
-def public_source(source_id: str, name: str, workspace: Workspace) -> Json:
-    """A source; secrets are masked."""
-    return {
-        "sourceId": source_id,
-        "name": name,
-        "sourceType": "polygon",
-        "workspaceId": workspace.workspace_id,
-        "configuration": workspace.masked_configuration(source_id),
-    }
-
-
-def public_destination(destination: Destination, workspace: Workspace) -> Json:
-    """The destination; secrets are masked."""
-    connection = destination.connection
-    return {
-        "destinationId": DESTINATION_ID,
-        "name": "snowflake",
-        "destinationType": "snowflake",
-        "workspaceId": workspace.workspace_id,
-        "configuration": {
-            "host": connection["host"],
-            "role": connection["role"],
-            "warehouse": connection["warehouse"],
-            "username": connection["user"],
-            "credentials": {"auth_type": "Username and Password", "password": SECRET_MASK},
-            "database": destination.database,
-            "schema": destination.schema,
-        },
-    }
+def _total(streams: list[Json], counter: str) -> int:
+    return sum(int(counts.get(counter, 0)) for counts in streams)
 
 
 def _stream_stats(counts: Json) -> Json:
@@ -140,11 +151,10 @@ def _stream_stats(counts: Json) -> Json:
         "streamName": counts["stream"],
         "stats": {
             "recordsEmitted": counts["emitted"],
-            "recordsCommitted": counts["committed"],
             "bytesEmitted": counts["bytes"],
+            "recordsCommitted": counts["committed"],
+            "stateMessagesEmitted": counts.get("states", 0),
         },
-        "status": counts["status"],
-        "unknownFields": counts["unknown_fields"],
     }
 
 

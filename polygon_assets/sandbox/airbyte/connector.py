@@ -18,6 +18,7 @@ from polygon_assets.sandbox.lifeline import LIFELINE_VARIABLE
 
 _ERROR_LINES = 20
 _STOP_SECONDS = 2.0
+_PIPE_BYTES = 1 << 20
 
 
 def default_command(repository: Path) -> list[str]:
@@ -43,8 +44,15 @@ class ConnectorRun:
     """One `read` of the connector.
 
     The process is started through `polygon_assets.sandbox.run` with a lifeline of its own, so it
-    ends with this process, however that ends. Configuration, catalog and state are files in a
-    private folder, which is removed at the end.
+    ends with this process, however that ends. Configuration, catalog, state and manifest are files
+    in a private folder, which is removed at the end.
+
+    Args:
+        command: The connector's command.
+        manifest: The definition's manifest.
+        config: Settings of the source, secrets included.
+        catalog: The configured catalog.
+        state: Where each stream starts from.
 
     Attributes:
         exit_code: The connector's exit code; None while it runs.
@@ -53,25 +61,32 @@ class ConnectorRun:
     def __init__(
         self,
         command: Sequence[str],
+        manifest: dict[str, Any],
         config: dict[str, Any],
         catalog: dict[str, Any],
         state: list[dict[str, Any]],
     ) -> None:
         self.exit_code: int | None = None
         self._folder = tempfile.TemporaryDirectory(prefix="polygon-airbyte-")
-        files = {"config": config, "catalog": catalog, "state": state}
+        files = {
+            "manifest-path": manifest,
+            "config": config,
+            "catalog": catalog,
+            "state": state,
+        }
         arguments = [*command, "read"]
-        for name, content in files.items():
-            path = Path(self._folder.name) / f"{name}.json"
+        for option, content in files.items():
+            path = Path(self._folder.name) / f"{option}.json"
+            path.touch(mode=0o600)
             path.write_bytes(msgspec.json.encode(content))
-            path.chmod(0o600)
-            arguments += [f"--{name}", str(path)]
+            arguments += [f"--{option}", str(path)]
         self._lock = threading.Lock()
         self._held: int | None
         lifeline, self._held = os.pipe()
         try:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "polygon_assets.sandbox.run", *arguments],
+                bufsize=_PIPE_BYTES,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
@@ -89,10 +104,20 @@ class ConnectorRun:
         self._drain.start()
 
     def lines(self) -> Iterator[bytes]:
-        """The connector's output, line by line; at its end, ``exit_code`` is set."""
-        yield from cast("IO[bytes]", self._process.stdout)
+        """The connector's output, line by line; at its end, ``exit_code`` is set.
+
+        A line that a killed connector could not finish is no line: its slice is read again.
+        """
+        last = b""
+        for line in cast("IO[bytes]", self._process.stdout):
+            if line.endswith(b"\n"):
+                yield line
+            else:
+                last = line
         self.exit_code = self._process.wait()
         self._drain.join(_STOP_SECONDS)
+        if last and self.exit_code == 0:
+            yield last
 
     def error_output(self) -> str:
         """The last lines of the connector's standard error."""

@@ -8,11 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from polygon_assets.sandbox.airbyte.connector import ConnectorRun
+from polygon_assets.sandbox.airbyte.destination import snowflake_target
+from polygon_assets.sandbox.airbyte.joblog import JobLog
+from polygon_assets.sandbox.airbyte.objects import Connection, Destination, Source
+from polygon_assets.sandbox.airbyte.problems import RefusedError
 from polygon_assets.sandbox.airbyte.protocol import ProtocolError, stream_state
 from polygon_assets.sandbox.airbyte.store import LOST_JOB, Job, Store
 from polygon_assets.sandbox.airbyte.sync import Sync, SyncFailure, sync_folder
-from polygon_assets.sandbox.airbyte.warehouse import Destination, LoadError, Warehouse
-from polygon_assets.sandbox.airbyte.workspace import Connection, Workspace
+from polygon_assets.sandbox.airbyte.warehouse import LoadError, Warehouse
+from polygon_assets.sandbox.airbyte.workspace import Workspace
 
 _log = logging.getLogger("airbyte")
 
@@ -29,16 +33,12 @@ class JobRunner:
 
     Args:
         command: The connector's command.
-        destination: Where the records go.
         workspace: The connections and their settings.
         store: Where jobs are written down.
     """
 
-    def __init__(
-        self, command: list[str], destination: Destination, workspace: Workspace, store: Store
-    ) -> None:
+    def __init__(self, command: list[str], workspace: Workspace, store: Store) -> None:
         self._command = command
-        self._destination = destination
         self._workspace = workspace
         self._store = store
         self._running: dict[int, _RunningJob] = {}
@@ -49,7 +49,7 @@ class JobRunner:
         Raises:
             JobRunningError: The connection has a job that is not finished.
         """
-        job = self._store.start_job(connection.connection_id)
+        job = self._store.start_job(connection.id)
         running = _RunningJob(job)
         self._running[job.job_id] = running
         running.thread = threading.Thread(
@@ -58,12 +58,18 @@ class JobRunner:
         running.thread.start()
         return job
 
-    def cancel(self, job: Job) -> None:
+    def cancel(self, job_id: int) -> None:
         """End a job, if it still runs, and wait until it has ended. What it committed stays."""
-        running = self._running.get(job.job_id)
+        running = self._running.get(job_id)
         if running is not None:
             running.cancel("cancelled")
             running.join(_CANCEL_SECONDS)
+
+    def cancel_of(self, connection_id: str) -> None:
+        """End the job of a connection, if one runs."""
+        for running in list(self._running.values()):
+            if running.job.connection_id == connection_id:
+                self.cancel(running.job.job_id)
 
     def stop(self) -> None:
         """End all jobs as failed, because the server stops."""
@@ -80,7 +86,7 @@ class JobRunner:
             status, failures = running.end_as, []
             if status == "failed":
                 failures = [SyncFailure("airbyte_platform", "system_error", LOST_JOB)]
-        except (ProtocolError, LoadError, OSError) as error:
+        except (ProtocolError, LoadError, RefusedError, OSError) as error:
             status, failures = "failed", [SyncFailure("replication", "system_error", str(error))]
         except Exception as error:  # noqa: BLE001 - the job failed, whatever it was; say so
             message = f"{type(error).__name__}: {error}"
@@ -96,7 +102,7 @@ class JobRunner:
             attempt={
                 "failures": [asdict(failure) for failure in failures],
                 "streams": running.stream_counts(),
-                "notices": running.sync.notices if running.sync else [],
+                "log": running.log.lines(),
             },
         )
         self._running.pop(running.job.job_id, None)
@@ -104,15 +110,17 @@ class JobRunner:
     def _sync(
         self, running: "_RunningJob", connection: Connection
     ) -> tuple[str, list[SyncFailure]]:
-        warehouse = Warehouse(self._destination, connection.connection_id)
+        destination = self._workspace.get(Destination, connection.destination_id)
+        target = snowflake_target(destination.configuration)
+        streams = self._workspace.streams(connection)
+        warehouse = Warehouse(target, connection.id, running.job.job_id)
         try:
-            warehouse.prepare(connection.streams)
-            states = warehouse.states()
+            warehouse.prepare(streams)
             with sync_folder() as folder:
-                sync = Sync(connection.streams, Path(folder), warehouse.load)
+                sync = Sync(streams, Path(folder), warehouse.load, running.log)
                 running.sync = sync
                 try:
-                    return self._read(running, connection, states, sync)
+                    return self._read(running, connection, warehouse.states(), sync)
                 finally:
                     sync.close()
         finally:
@@ -125,12 +133,18 @@ class JobRunner:
         states: dict[str, str],
         sync: Sync,
     ) -> tuple[str, list[SyncFailure]]:
-        names = [stream.name for stream in connection.streams]
+        source = self._workspace.get(Source, connection.source_id)
+        streams = [progress.stream for progress in sync.progress.values()]
         run = ConnectorRun(
             self._command,
-            self._workspace.configuration(connection.source_id),
-            {"streams": [stream.configured() for stream in connection.streams]},
-            [stream_state(name, states[name]) for name in names if name in states],
+            self._workspace.definition_of(source).manifest,
+            source.configuration,
+            {"streams": [stream.configured() for stream in streams]},
+            [
+                stream_state(stream.name, states[stream.name])
+                for stream in streams
+                if stream.is_incremental and stream.name in states
+            ],
         )
         try:
             running.attach(run.stop)
@@ -151,6 +165,7 @@ class _RunningJob:
 
     def __init__(self, job: Job) -> None:
         self.job = job
+        self.log = JobLog()
         self.thread: threading.Thread | None = None
         self.sync: Sync | None = None
         self.end_as = ""
@@ -197,8 +212,7 @@ class _RunningJob:
                 "emitted": found.emitted,
                 "committed": found.committed,
                 "bytes": found.emitted_bytes,
-                "status": found.status,
-                "unknown_fields": sorted(found.unknown_fields),
+                "states": found.states,
             }
             for name, found in (self.sync.progress.items() if self.sync else ())
         ]

@@ -1,15 +1,13 @@
-"""Jobs and configuration in one SQLite file, so that they outlive the server."""
+"""Jobs, so that they outlive the server."""
 
 import sqlite3
-import threading
-from collections.abc import Sequence
-from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import msgspec
+
+from polygon_assets.sandbox.airbyte.database import Database, Row
 
 LOST_JOB = "The sandbox's Airbyte stopped while this job was running; start the sync again."
 
@@ -26,10 +24,6 @@ create table if not exists jobs (
 );
 create unique index if not exists one_running_job
     on jobs (connection_id) where status = 'running';
-create table if not exists settings (
-    source_id text primary key,
-    configuration text not null
-);
 """
 
 
@@ -49,7 +43,8 @@ class Job:
         updated_at: UTC; the end, once it is finished.
         rows: Records that the warehouse committed.
         bytes: Size of the records, as the connector printed them.
-        attempt: ``failures`` (a list of origin, kind, message, stream) and ``streams`` (counts).
+        attempt: ``failures`` (a list of origin, kind, message, stream), ``streams`` (counts) and
+            ``log`` (lines).
     """
 
     job_id: int
@@ -68,27 +63,18 @@ class Job:
 
 
 class Store:
-    """Jobs, and the settings that clients changed. Safe to use from several threads."""
+    """Every job that there was. Safe to use from several threads."""
 
-    def __init__(self, path: Path) -> None:
-        self._lock = threading.Lock()
-        self._database = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
-        path.chmod(0o600)  # a client may have stored an API key
-        self._database.execute("pragma journal_mode = wal")
-        self._database.execute("pragma synchronous = normal")
-        self._database.executescript(_SCHEMA)
-
-    def close(self) -> None:
-        """Close the file."""
-        with self._lock:
-            self._database.close()
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        database.define(_SCHEMA)
 
     def fail_lost_jobs(self) -> int:
         """Fail the jobs that were running when an earlier server ended; returns how many."""
         lost = [job for job in self.jobs() if not job.finished]
         failure = {"origin": "airbyte_platform", "kind": "system_error", "message": LOST_JOB}
         for job in lost:
-            self.update(job, status="failed", attempt=job.attempt | {"failures": [failure]})
+            self.update(job, status="failed", attempt={"failures": [failure]})
         return len(lost)
 
     def start_job(self, connection_id: str) -> Job:
@@ -99,7 +85,7 @@ class Store:
         """
         now = _now().isoformat()
         try:
-            rows = self._execute(
+            rows = self._database.execute(
                 "insert into jobs (connection_id, status, started_at, updated_at)"
                 " values (?, 'running', ?, ?) returning *",
                 (connection_id, now, now),
@@ -126,7 +112,7 @@ class Store:
             attempt=job.attempt if attempt is None else attempt,
             updated_at=_now(),
         )
-        self._execute(
+        self._database.execute(
             "update jobs set status = ?, rows = ?, bytes = ?, attempt = ?, updated_at = ?"
             " where job_id = ?",
             (
@@ -142,32 +128,19 @@ class Store:
 
     def job(self, job_id: int) -> Job | None:
         """The job with this number, if there is one."""
-        rows = self._execute("select * from jobs where job_id = ?", (job_id,))
+        rows = self._database.execute("select * from jobs where job_id = ?", (job_id,))
         return _job(rows[0]) if rows else None
 
     def jobs(self) -> list[Job]:
-        """All jobs, the latest first."""
-        return [_job(row) for row in self._execute("select * from jobs order by job_id desc")]
-
-    def settings(self, source_id: str) -> dict[str, Any]:
-        """The settings of a source that clients changed."""
-        rows = self._execute("select configuration from settings where source_id = ?", (source_id,))
-        return msgspec.json.decode(rows[0][0], type=dict[str, Any]) if rows else {}
-
-    def change_settings(self, source_id: str, changes: dict[str, Any]) -> None:
-        """Add or replace settings of a source, key by key."""
-        merged = self.settings(source_id) | changes
-        self._execute(
-            "insert or replace into settings (source_id, configuration) values (?, ?)",
-            (source_id, msgspec.json.encode(merged).decode()),
+        """All jobs, the latest first, without their attempts: the logs in them are long."""
+        rows = self._database.execute(
+            "select job_id, connection_id, status, started_at, updated_at, rows, bytes, '{}'"
+            " from jobs order by job_id desc"
         )
-
-    def _execute(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-        with self._lock, closing(self._database.execute(sql, parameters)) as cursor:
-            return cast("list[tuple[Any, ...]]", cursor.fetchall())
+        return [_job(row) for row in rows]
 
 
-def _job(row: tuple[Any, ...]) -> Job:
+def _job(row: Row) -> Job:
     job_id, connection_id, status, started_at, updated_at, rows, size, attempt = row
     return Job(
         job_id=job_id,

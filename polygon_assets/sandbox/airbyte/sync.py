@@ -1,14 +1,14 @@
 """One sync: the connector's messages to the warehouse, nothing lost, nothing counted twice."""
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from polygon_assets.sandbox.airbyte.batch import Batch
-from polygon_assets.sandbox.airbyte.catalog import Stream
+from polygon_assets.sandbox.airbyte.catalog import ConfiguredStream
+from polygon_assets.sandbox.airbyte.joblog import JobLog
 from polygon_assets.sandbox.airbyte.protocol import (
-    Log,
     Message,
     ProtocolError,
     Record,
@@ -18,15 +18,13 @@ from polygon_assets.sandbox.airbyte.protocol import (
     field_names,
 )
 
-CHECKPOINT_ROWS = 50_000
+CHECKPOINT_ROWS = 200_000
 """A batch this large is loaded at the next state; a smaller one waits for the stream's end."""
 
-NOT_ENTITLED = "NOT_ENTITLED"
-"""The connector's mark for a dataset that it skipped because the plan lacks it."""
+SAMPLE_EVERY = 128
+"""One record of so many is looked through for fields that the schema lacks."""
 
-MAX_NOTICES = 20
-
-Load = Callable[[Stream, Path, int, str | None], None]
+Load = Callable[[ConfiguredStream, Path, int, str | None], None]
 """Loads a batch: stream, file, rows in it, new state as JSON or None."""
 
 
@@ -56,15 +54,17 @@ class StreamProgress:
         emitted: Records received from the connector.
         committed: Records that the warehouse has committed.
         emitted_bytes: Bytes of the lines received.
+        states: States received from the connector.
         since_state: Records since the last state, which the connector's count must equal.
         status: The connector's last word: STARTED, RUNNING, COMPLETE or INCOMPLETE.
         unknown_fields: Fields that records carried and the schema lacks; they are not loaded.
     """
 
-    stream: Stream
+    stream: ConfiguredStream
     emitted: int = 0
     committed: int = 0
     emitted_bytes: int = 0
+    states: int = 0
     since_state: int = 0
     status: str = "PENDING"
     unknown_fields: set[str] = field(default_factory=set[str])
@@ -73,17 +73,21 @@ class StreamProgress:
 class Sync:
     """Takes the lines of one connector run and loads what they carry.
 
+    Memory stays bounded whatever the number of records: a batch is a file, and it is loaded at a
+    state.
+
     Attributes:
         progress: Counts by stream; may be read by another thread while the sync runs.
         failures: What went wrong so far.
-        notices: What the connector warned of, each text once, such as a dataset that the plan
-            lacks.
+        log: What the connector said.
     """
 
-    def __init__(self, streams: list[Stream], folder: Path, load: Load) -> None:
+    def __init__(
+        self, streams: Sequence[ConfiguredStream], folder: Path, load: Load, log: JobLog
+    ) -> None:
         self.progress = {stream.name: StreamProgress(stream) for stream in streams}
         self.failures: list[SyncFailure] = []
-        self.notices: list[str] = []
+        self.log = log
         self._folder = folder
         self._load = load
         self._batches: dict[str, Batch] = {}
@@ -97,8 +101,12 @@ class Sync:
                 than it printed. The state of that moment is not kept.
         """
         message = decode_line(line)
-        if message is not None:
-            self._handle(message, len(line))
+        if message is None:
+            return
+        if message.record is not None:
+            self._take_record(message.record, len(line))
+        else:
+            self._take_other(message)
 
     def finish(self) -> None:
         """Load what is left, each stream with its last state, after the connector's last line.
@@ -121,30 +129,33 @@ class Sync:
         return [name for name, found in self.progress.items() if found.status != "COMPLETE"]
 
     def close(self) -> None:
-        """Drop batches that were not loaded."""
+        """Drop batches that were not loaded, and say which fields were not known."""
         for batch in self._batches.values():
             batch.close()
         self._batches.clear()
+        for name, progress in self.progress.items():
+            if progress.unknown_fields:
+                names = ", ".join(sorted(progress.unknown_fields))
+                self.log.add("WARN", f"{name}: records carry fields without a schema: {names}")
 
-    def _handle(self, message: Message, size: int) -> None:
-        if message.record is not None:
-            self._take_record(message.record, size)
-        elif message.state is not None:
+    def _take_other(self, message: Message) -> None:
+        if message.state is not None:
             self._take_state(message.state)
         elif message.trace is not None:
             self._take_trace(message.trace)
         elif message.log is not None:
-            self._take_log(message.log)
-
-    def _take_log(self, log: Log) -> None:
-        # The CDK can report a skipped dataset at level INFO only.
-        notable = log.level in ("WARN", "ERROR", "FATAL") or NOT_ENTITLED in log.message
-        if notable and log.message not in self.notices and len(self.notices) < MAX_NOTICES:
-            self.notices.append(log.message)
+            self.log.add(message.log.level, message.log.message)
+        elif message.type in ("RECORD", "STATE", "TRACE"):
+            raise ProtocolError(f"The connector printed a {message.type} without its content.")
 
     def _take_record(self, record: Record, size: int) -> None:
         progress = self._progress_of(record.stream)
-        progress.unknown_fields |= field_names(record.data) - progress.stream.fields.keys()
+        if not bytes(record.data).startswith(b"{"):
+            raise ProtocolError(f"{record.stream}: the data of a record is not a JSON object.")
+        if progress.emitted % SAMPLE_EVERY == 0:
+            progress.unknown_fields |= (
+                field_names(record.data) - progress.stream.stream.fields.keys()
+            )
         batch = self._batches.get(record.stream)
         if batch is None:
             path = self._folder / f"{record.stream}.ndjson.gz"
@@ -169,6 +180,7 @@ class Sync:
                 f" {progress.since_state} arrived; the state was not kept."
             )
         progress.since_state = 0
+        progress.states += 1
         self._states[name] = bytes(state.stream.stream_state).decode()
         batch = self._batches.get(name)
         if batch is not None and batch.rows >= CHECKPOINT_ROWS:

@@ -1,93 +1,53 @@
 """Load batches into Snowflake: rows and stream state in one transaction."""
 
-import os
 import threading
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
-from polygon_assets.sandbox.airbyte.catalog import Json, Stream
+from polygon_assets.sandbox.airbyte import columns
+from polygon_assets.sandbox.airbyte.catalog import ConfiguredStream
+from polygon_assets.sandbox.airbyte.columns import NUMBER, column, column_type, quoted
+from polygon_assets.sandbox.airbyte.destination import INTERNAL_SCHEMA, SnowflakeTarget
 
 if TYPE_CHECKING:
     from snowflake.connector import SnowflakeConnection
 
-INTERNAL_SCHEMA = "AIRBYTE_INTERNAL"
-"""Schema of the batches under way and of the table with the streams' states."""
-
-GENERATION_ID = 1
-"""Constant here: a generation ends with a refresh, which this subset does not offer."""
-
-_META = """parse_json('{"changes":[]}')"""
-_RECORD = 'batch."RECORD"'
-
 # Schemas and tables are made by one job at a time: two that make the same one collide.
 _make_lock = threading.Lock()
+
+_ORDERED_TYPES = ("number(38, 0)", "float", "date", "timestamp_tz")
 
 
 class LoadError(Exception):
     """The warehouse did not take a batch as it was; the text says which and why."""
 
 
-@dataclass(frozen=True)
-class Destination:
-    """Where the records go.
-
-    Attributes:
-        database: Snowflake database, created when missing.
-        schema: Schema of the raw tables, one table a stream, named in upper case.
-        connection: Keyword arguments for ``snowflake.connector.connect``.
-    """
-
-    database: str
-    schema: str
-    connection: dict[str, Any] = field(repr=False)
-
-
-def destination_from_environment(
-    database: str, schema: str, environment: Mapping[str, str] | None = None
-) -> Destination:
-    """The destination with the ``SNOWFLAKE_*`` variables; the defaults are the sandbox's.
+class Warehouse:
+    """One connection to the destination, for one job. Close it at the end.
 
     Args:
-        database: Snowflake database.
-        schema: Schema of the raw tables.
-        environment: Default: the process's environment.
+        target: Where the records go.
+        connection_id: The Airbyte connection, whose states are kept apart from all others.
+        sync_id: Number of the job; stands in each row.
     """
-    given = os.environ if environment is None else environment
-    connection: dict[str, Any] = {
-        "account": given.get("SNOWFLAKE_ACCOUNT") or "sandbox",
-        "host": given.get("SNOWFLAKE_HOST") or "127.0.0.1",
-        "port": int(given.get("SNOWFLAKE_PORT") or 18103),
-        "protocol": given.get("SNOWFLAKE_PROTOCOL") or "http",
-        "user": given.get("SNOWFLAKE_USER") or "sandbox",
-        "password": given.get("SNOWFLAKE_PASSWORD") or "sandbox",
-        "role": given.get("SNOWFLAKE_ROLE") or "SANDBOX",
-        "warehouse": given.get("SNOWFLAKE_WAREHOUSE") or "SANDBOX",
-        "login_timeout": 10,
-        "network_timeout": 60,
-        "client_session_keep_alive": False,
-        "session_parameters": {"CLIENT_OUT_OF_BAND_TELEMETRY_ENABLED": False},
-    }
-    return Destination(database, schema, connection)
 
-
-class Warehouse:
-    """One connection to the destination, for one job. Close it at the end."""
-
-    def __init__(self, destination: Destination, connection_id: str) -> None:
+    def __init__(self, target: SnowflakeTarget, connection_id: str, sync_id: int = 0) -> None:
         import snowflake.connector  # costs half a second, which the server's start must not
 
-        self._destination = destination
+        self._target = target
         self._connection_id = connection_id
-        self._session: SnowflakeConnection = snowflake.connector.connect(**destination.connection)
+        self._sync_id = sync_id
+        self._session: SnowflakeConnection = snowflake.connector.connect(**target.connection)
+        # What makes another attempt worthwhile: the statement failed, the session did not.
+        self._refused = snowflake.connector.errors.ProgrammingError
 
-    def prepare(self, streams: list[Stream]) -> None:
+    def prepare(self, streams: Sequence[ConfiguredStream]) -> None:
         """Create the database, the schemas and the tables that are missing; add missing columns."""
-        database, internal = _quote(self._destination.database), self._internal()
+        database, internal = quoted(self._target.database), self._internal()
         with _make_lock:
             self._run(f"create database if not exists {database}")
-            self._run(f"create schema if not exists {database}.{_quote(self._destination.schema)}")
+            self._run(f"create schema if not exists {database}.{quoted(self._target.schema)}")
             self._run(f"create schema if not exists {internal}")
             self._run(f"create stage if not exists {internal}.SYNC_FILES")
             self._run(
@@ -97,7 +57,7 @@ class Warehouse:
             )
             existing = self._existing_columns()
             for stream in streams:
-                self._make_table(stream, existing.get(stream.name.upper(), set()))
+                self._make_table(stream, existing.get(stream.table, set()))
 
     def states(self) -> dict[str, str]:
         """The JSON state of each stream of this connection that has one."""
@@ -108,8 +68,8 @@ class Warehouse:
         )
         return {str(name): str(state) for name, state in rows}
 
-    def load(self, stream: Stream, path: Path, rows: int, state: str | None) -> None:
-        """Replace the rows with the batch's keys by the batch's, and save the state with them.
+    def load(self, stream: ConfiguredStream, path: Path, rows: int, state: str | None) -> None:
+        """Add the batch's rows, in place of those with the same keys, and save the state with them.
 
         Of several records with one key the last one stays. On an error nothing of the batch and
         nothing of the state is kept.
@@ -122,61 +82,63 @@ class Warehouse:
 
         Raises:
             LoadError: The warehouse read another number of records than the file has.
-            snowflake.connector.Error: The warehouse refused, such as a value of the wrong type.
+            snowflake.connector.Error: The warehouse refused.
         """
-        batch = f"{self._internal()}.{_quote(f'BATCH_{stream.name.upper()}')}"
         if rows:
-            self._copy(stream, path, rows, batch)
-        self._run("begin")
-        try:
+            self._stage(stream, path, rows)
+
+        def change() -> None:
             if rows:
-                self._replace_rows(stream, batch)
+                self._add_rows(stream)
             if state is not None:
                 self._save_state(stream, state)
-            self._run("commit")
-        except BaseException:
-            self._run("rollback")
-            raise
-        if rows:
-            self._run(f"drop table if exists {batch}")
+
+        try:
+            self._transaction(change)
+        except self._refused:
+            # Another session may have been in the way, such as that of a job that was killed.
+            self._transaction(change)
 
     def close(self) -> None:
-        """End the session."""
+        """End the session; its temporary tables go with it."""
         self._session.close()
 
     def _existing_columns(self) -> dict[str, set[str]]:
         rows = self._run(
             "select TABLE_NAME, COLUMN_NAME"
-            f" from {_quote(self._destination.database)}.INFORMATION_SCHEMA.COLUMNS"
+            f" from {quoted(self._target.database)}.INFORMATION_SCHEMA.COLUMNS"
             " where TABLE_SCHEMA = %s",
-            (self._destination.schema,),
+            (self._target.schema,),
         )
-        columns: dict[str, set[str]] = {}
-        for table, column in rows:
-            columns.setdefault(str(table), set()).add(str(column))
-        return columns
+        found: dict[str, set[str]] = {}
+        for table, name in rows:
+            found.setdefault(str(table), set()).add(str(name))
+        return found
 
-    def _make_table(self, stream: Stream, existing: set[str]) -> None:
-        columns = _meta_columns() | {
-            field: column_type(schema) for field, schema in stream.fields.items()
-        }
+    def _make_table(self, stream: ConfiguredStream, existing: set[str]) -> None:
+        wanted = columns.table_columns(stream.stream)
         table = self._table(stream)
         if not existing:
-            definitions = ", ".join(f"{_column(name)} {kind}" for name, kind in columns.items())
+            definitions = ", ".join(f"{column(name)} {kind}" for name, kind in wanted.items())
             self._run(f"create table if not exists {table} ({definitions})")
             return
-        for name, kind in columns.items():
+        for name, kind in wanted.items():
             if name.upper() not in existing:
-                self._run(f"alter table {table} add column {_column(name)} {kind}")
+                self._run(f"alter table {table} add column {column(name)} {kind}")
 
-    def _copy(self, stream: Stream, path: Path, rows: int, batch: str) -> None:
-        stage = f"@{self._internal()}.SYNC_FILES/{stream.name}"
-        self._run(f'create or replace transient table {batch} ("RECORD" variant)')
-        self._run(f"put 'file://{path}' {stage} auto_compress=false overwrite=true")
-        self._run(
-            f"copy into {batch} from {stage}/{path.name}"
-            " file_format=(type=json) force=true purge=true"
-        )
+    def _stage(self, stream: ConfiguredStream, path: Path, rows: int) -> None:
+        """Bring a file into the stream's batch table, each value with its column's type."""
+        batch = self._batch(stream)
+        folder = f"@{self._internal()}.SYNC_FILES/{self._connection_id}"
+        self._run(f"put 'file://{path}' {folder} auto_compress=false overwrite=true")
+        source = f"{folder}/{path.name}"
+        definition = columns.batch_definition(stream.stream)
+        self._run(f"create or replace temporary table {batch} ({definition})")
+        try:
+            values = columns.strict_values(stream.stream, "$1")
+            self._copy(batch, f"(select {values} from {source})")
+        except self._refused:
+            self._stage_leniently(stream, source)
         [(loaded,)] = self._run(f"select count(*) from {batch}")
         if loaded != rows:
             raise LoadError(
@@ -184,28 +146,58 @@ class Warehouse:
                 " nothing of it was kept."
             )
 
-    def _replace_rows(self, stream: Stream, batch: str) -> None:
-        keys = [(name, _value(name, stream.fields[name])) for name in stream.primary_key]
-        picked = ", ".join(f"{value} as {_column(name)}" for name, value in keys)
-        same = " and ".join(f"target.{_column(name)} = picked.{_column(name)}" for name, _ in keys)
+    def _stage_leniently(self, stream: ConfiguredStream, source: str) -> None:
+        """The slow way, for a batch with a value of the wrong type: it becomes NULL."""
+        batch, raw = self._batch(stream), self._batch(stream, "_RAW")
+        self._run(f'create or replace temporary table {raw} ("RECORD" variant)')
+        self._copy(raw, source)
+        values = columns.lenient_values(stream.stream, 'raw."RECORD"')
+        self._run(f"delete from {batch}")
+        self._run(f"insert into {batch} select {values} from {raw} as raw")
+        self._run(f"drop table {raw}")
+
+    def _copy(self, table: str, source: str) -> None:
+        self._run(f"copy into {table} from {source} file_format=(type=json) force=true purge=true")
+
+    def _add_rows(self, stream: ConfiguredStream) -> None:
+        batch, fields = self._batch(stream), columns.listed(stream.stream.fields)
+        picked = ""
+        if stream.keeps_last:
+            self._delete_replaced(stream)
+            keys = columns.listed(stream.stream.primary_key)
+            picked = f" qualify row_number() over (partition by {keys} order by {NUMBER} desc) = 1"
         self._run(
-            f"delete from {self._table(stream)} as target"
-            f" using (select distinct {picked} from {batch} as batch) as picked where {same}"
-        )
-        values = _meta_values() | {
-            name: _value(name, schema) for name, schema in stream.fields.items()
-        }
-        names = ", ".join(_column(name) for name in values)
-        selected = ", ".join(f"{value} as {_column(name)}" for name, value in values.items())
-        partition = ", ".join(value for _, value in keys)
-        self._run(
-            f"insert into {self._table(stream)} ({names})"
-            f" select {selected} from {batch} as batch"
-            f" qualify row_number() over (partition by {partition}"
-            f" order by {_RECORD}:n::number(38, 0) desc) = 1"
+            f"insert into {self._table(stream)} ({columns.listed(columns.META_COLUMNS)}, {fields})"
+            f" select {columns.meta_values(self._sync_id)}, {fields} from {batch}{picked}"
         )
 
-    def _save_state(self, stream: Stream, state: str) -> None:
+    def _delete_replaced(self, stream: ConfiguredStream) -> None:
+        """Delete the rows whose keys the batch has.
+
+        The keys' bounds stand in the statement, so that the warehouse passes over everything
+        outside of them: a backfill of many sessions would otherwise read all that it has written
+        with each batch.
+        """
+        batch, schema = self._batch(stream), stream.stream.fields
+        keys = stream.stream.primary_key
+        ordered = [key for key in keys if column_type(schema[key]) in _ORDERED_TYPES]
+        conditions = [
+            f"target.{column(key)} is not distinct from batch.{column(key)}" for key in keys
+        ]
+        bounds: list[Any] = []
+        if ordered:
+            ends = ", ".join(f"min({column(key)}), max({column(key)})" for key in ordered)
+            [found] = self._run(f"select {ends} from {batch}")
+            if None not in found:
+                bounds = list(found)
+                conditions += [f"target.{column(key)} between %s and %s" for key in ordered]
+        self._run(
+            f"delete from {self._table(stream)} as target using {batch} as batch"
+            f" where {' and '.join(conditions)}",
+            tuple(bounds) or None,
+        )
+
+    def _save_state(self, stream: ConfiguredStream, state: str) -> None:
         table = f"{self._internal()}.STREAM_STATE"
         key = (self._connection_id, stream.name)
         self._run(f"delete from {table} where CONNECTION_ID = %s and STREAM_NAME = %s", key)
@@ -215,62 +207,29 @@ class Warehouse:
             (*key, state),
         )
 
+    def _transaction(self, change: Callable[[], None]) -> None:
+        self._run("begin")
+        try:
+            change()
+            self._run("commit")
+        except BaseException as error:
+            try:
+                self._run("rollback")
+            except Exception as failed:  # noqa: BLE001 - the first error is the one to tell
+                error.add_note(f"The rollback failed, too: {failed}")
+            raise
+
     def _internal(self) -> str:
-        return f"{_quote(self._destination.database)}.{INTERNAL_SCHEMA}"
+        return f"{quoted(self._target.database)}.{INTERNAL_SCHEMA}"
 
-    def _table(self, stream: Stream) -> str:
-        database, schema = _quote(self._destination.database), _quote(self._destination.schema)
-        return f"{database}.{schema}.{_column(stream.name)}"
+    def _batch(self, stream: ConfiguredStream, suffix: str = "") -> str:
+        return f"{self._internal()}.{quoted(f'BATCH_{stream.table}{suffix}')}"
 
-    def _run(self, sql: str, parameters: tuple[str, ...] | None = None) -> list[tuple[Any, ...]]:
+    def _table(self, stream: ConfiguredStream) -> str:
+        database, schema = quoted(self._target.database), quoted(self._target.schema)
+        return f"{database}.{schema}.{quoted(stream.table)}"
+
+    def _run(self, sql: str, parameters: tuple[Any, ...] | None = None) -> list[tuple[Any, ...]]:
         with self._session.cursor() as cursor:
             cursor.execute(sql, parameters)
             return cursor.fetchall()
-
-
-def column_type(schema: Json) -> str:
-    """The Snowflake type of a field of a JSON schema, as Airbyte's Snowflake destination has it."""
-    declared: Any = schema.get("type", "string")
-    kinds = [declared] if isinstance(declared, str) else cast("list[str]", declared)
-    kind = next((name for name in kinds if name != "null"), "string")
-    if kind == "string" and schema.get("format") == "date":
-        return "date"
-    if kind == "string" and schema.get("format") == "date-time":
-        return "timestamp_tz"
-    simple = {
-        "string": "varchar",
-        "number": "float",
-        "integer": "number(38, 0)",
-        "boolean": "boolean",
-    }
-    return simple.get(kind, "variant")
-
-
-def _value(name: str, schema: Json) -> str:
-    return f'{_RECORD}:data:"{name}"::{column_type(schema)}'
-
-
-def _meta_columns() -> dict[str, str]:
-    return {
-        "_airbyte_raw_id": "varchar",
-        "_airbyte_extracted_at": "timestamp_tz",
-        "_airbyte_meta": "variant",
-        "_airbyte_generation_id": "number(38, 0)",
-    }
-
-
-def _meta_values() -> dict[str, str]:
-    return {
-        "_airbyte_raw_id": "uuid_string()",
-        "_airbyte_extracted_at": f"{_RECORD}:at::timestamp_tz",
-        "_airbyte_meta": _META,
-        "_airbyte_generation_id": str(GENERATION_ID),
-    }
-
-
-def _column(name: str) -> str:
-    return _quote(name.upper())
-
-
-def _quote(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'

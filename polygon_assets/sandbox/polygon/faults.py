@@ -51,7 +51,7 @@ class Fault(msgspec.Struct, forbid_unknown_fields=True):
     path: str = "/"
     """Requests whose path begins with this."""
     retry_after: float | None = None
-    """Seconds in a ``Retry-After`` header of a refusal; no header without it."""
+    """Seconds in the answer's ``Retry-After`` header; no header without it."""
     seconds: float = 2.0
     """How long ``slow`` keeps a request waiting."""
 
@@ -110,7 +110,7 @@ class FaultyTransport:
             await response(scope, receive, send)
         elif fault is not None and fault.kind in _SPOILED:
             start, body = await _collected(self._app, scope, receive)
-            await _send_spoiled(fault.kind, start, body, send)
+            await _send_spoiled(fault.kind, _with_retry_after(start, fault), body, send)
         else:
             if fault is not None:
                 await asyncio.sleep(fault.seconds)
@@ -137,6 +137,13 @@ async def _send_spoiled(kind: str, start: Message, body: bytes, send: Send) -> N
     body = _half(body) if kind == "truncated" else _with_new_field(body)
     await send(_with_length(start, len(body)))
     await send({"type": "http.response.body", "body": body})
+
+
+def _with_retry_after(start: Message, fault: Fault) -> Message:
+    if fault.retry_after is None:
+        return start
+    header = (b"retry-after", f"{fault.retry_after:g}".encode())
+    return {**start, "headers": [*start["headers"], header]}
 
 
 def _half(body: bytes) -> bytes:

@@ -13,6 +13,7 @@ from pathlib import Path
 from polygon_assets.sandbox.lifeline import follow_parent
 from polygon_assets.sandbox.server_start import StartError, own_directory, take_port
 from polygon_assets.sandbox.snowflake.lean_imports import leave_out_unused_libraries
+from polygon_assets.sandbox.snowflake.scratch import keep_temporary_files_in
 
 DEFAULT_PORT = 18103
 GRACE_SECONDS = 2
@@ -29,6 +30,7 @@ def main() -> int:
     try:
         with own_directory("Snowflake", options.data), take_port(options.port) as listener:
             leave_out_unused_libraries()
+            keep_temporary_files_in(options.data)
             _serve(listener, options.data)
     except StartError as error:
         sys.stderr.write(f"{error}\n")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import duckdb
@@ -29,13 +29,18 @@ from polygon_assets.sandbox.snowflake.refusals import refuse_what_is_not_snowfla
 from polygon_assets.sandbox.snowflake.reserved_words import quote_reserved_words
 from polygon_assets.sandbox.snowflake.results import ArrowTable
 from polygon_assets.sandbox.snowflake.statements import answered, normalized
+from polygon_assets.sandbox.snowflake.transactions import (
+    changed_table,
+    transaction_ended_by_others,
+    waiting_for_others,
+)
+from polygon_assets.sandbox.snowflake.uploads import require_known_options
 
 if TYPE_CHECKING:
     from polygon_assets.sandbox.snowflake.session import Session
 
 _LITERAL_ROWS_VIEW = "_literal_rows"
-_CONFLICT_WAIT_SECONDS = 20.0
-_CONFLICT_PAUSE_SECONDS = 0.02
+_ENDS_A_TRANSACTION = ("ROLLBACK", "COMMIT", "BEGIN", "START")
 _DDL = (exp.Create, exp.Drop, exp.Alter, exp.TruncateTable, exp.Comment)
 
 Parameters = Sequence[Any] | dict[Any, Any] | None
@@ -50,6 +55,7 @@ class SandboxCursor(FakeSnowflakeCursor):
         self.session = session
         self.statement_type = 0
         self.columns: list[tuple[str, str]] = []
+        self.put: exp.Put | None = None
 
     def execute(
         self, command: str, params: Parameters = None, *args: Any, **kwargs: Any
@@ -109,6 +115,7 @@ class SandboxCursor(FakeSnowflakeCursor):
         return total
 
     def _run(self, command: str, values: Parameters) -> None:
+        self._refuse_in_ended_transaction(command)
         literal = None if values else read_literal_rows(command)
         if literal is not None:
             self._insert_literal_rows(literal)
@@ -127,6 +134,9 @@ class SandboxCursor(FakeSnowflakeCursor):
         statement = translate_functions(statement, self.session.context)
         if isinstance(statement, exp.Copy):
             prepare_copy(statement, self.session)
+        if isinstance(statement, exp.Put):
+            require_known_options(statement)
+            self.put = statement.copy()
         self.check_db_and_schema(statement)
         parameters = _mutable(values)
         required = not_null_columns(statement)
@@ -138,6 +148,14 @@ class SandboxCursor(FakeSnowflakeCursor):
         if required and self.statement is not None:
             for constraint in constraint_statements(self.statement, required):
                 self._duck_conn.execute(constraint)
+
+    def _refuse_in_ended_transaction(self, command: str) -> None:
+        if not self.session.ended_by_others:
+            return
+        first_word = command.split(maxsplit=1)[0].rstrip(";").upper()
+        self.session.ended_by_others = first_word not in _ENDS_A_TRANSACTION
+        if self.session.ended_by_others or first_word == "COMMIT":
+            raise transaction_ended_by_others()
 
     def _insert_literal_rows(self, literal: LiteralRows) -> None:
         statement = parse_one(f"{literal.head} SELECT 1")
@@ -167,10 +185,9 @@ class SandboxCursor(FakeSnowflakeCursor):
             self._execute_merge(transformed, params)
         else:
             self._execute_waiting_for_others(transformed, params)
-        if isinstance(transformed, exp.Transaction):
-            self.session.in_explicit_transaction = True
-        elif isinstance(transformed, exp.Commit | exp.Rollback):
-            self.session.in_explicit_transaction = False
+        if isinstance(transformed, exp.Transaction | exp.Commit | exp.Rollback):
+            self.session.in_explicit_transaction = isinstance(transformed, exp.Transaction)
+            self.session.written.clear()
 
     def _execute_merge(self, statement: exp.Merge, params: MutableParams | None) -> None:
         possible = merge.for_duckdb(statement)
@@ -185,23 +202,12 @@ class SandboxCursor(FakeSnowflakeCursor):
     def _execute_waiting_for_others(
         self, transformed: Expr, params: MutableParams | None = None
     ) -> None:
-        """Run a statement, again where another session changed the same rows meanwhile.
-
-        Snowflake waits for the other's lock; DuckDB refuses the later writer. Inside a transaction
-        the refusal stands, because what came before it cannot be repeated here.
-        """
-        deadline = time.monotonic() + _CONFLICT_WAIT_SECONDS
-        while True:
-            try:
-                super()._execute(transformed, params)
-            except duckdb.TransactionException as error:
-                is_conflict = "onflict" in str(error)
-                if not is_conflict or self.session.in_transaction or time.monotonic() > deadline:
-                    raise
-                time.sleep(_CONFLICT_PAUSE_SECONDS)
-            else:
-                self._keep_result_columns()
-                return
+        table = changed_table(transformed, self.session)
+        execute = partial(super()._execute, transformed, params)
+        waiting_for_others(self.session, table, execute)
+        if table is not None and self.session.in_transaction:
+            self.session.written.add(table)
+        self._keep_result_columns()
 
     def _keep_result_columns(self) -> None:
         self.columns = [(str(name), str(kind)) for name, kind, *_ in self._duck_conn.description]

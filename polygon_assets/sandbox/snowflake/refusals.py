@@ -62,6 +62,11 @@ def _refuse_external_location(copy: exp.Copy) -> None:
 
 def _refuse_duckdb_function(function: exp.Func) -> None:
     name = function.name if isinstance(function, exp.Anonymous) else function.sql_name()
+    if name.upper() == "INFER_SCHEMA":
+        raise unsupported(
+            "INFER_SCHEMA: create the table first, and call write_pandas without auto_create_table"
+            " and overwrite"
+        )
     if _DUCKDB_FUNCTION.fullmatch(name):
         raise ProgrammingError(
             msg=f"{COMPILATION}Unknown function {name.upper()}", errno=2140, sqlstate="42601"

@@ -3,7 +3,7 @@
 import gzip
 import json
 import logging
-from functools import partial
+import time
 from typing import Any
 
 import duckdb
@@ -24,7 +24,7 @@ from polygon_assets.sandbox.snowflake.names import stored
 from polygon_assets.sandbox.snowflake.results import arrow_base64, column_info, text_rows
 from polygon_assets.sandbox.snowflake.session import Session, Warehouse
 from polygon_assets.sandbox.snowflake.storage import data_bytes
-from polygon_assets.sandbox.snowflake.uploads import BUCKET_PATH, store_file, upload_answer
+from polygon_assets.sandbox.snowflake.uploads import BUCKET_PATH, Upload, upload_answer
 
 _log = logging.getLogger(__name__)
 
@@ -184,10 +184,17 @@ class SnowflakeServer:
 
     async def upload(self, request: Request) -> Response:
         """Take a file that PUT sends."""
-        content = await request.body()
-        store = partial(store_file, self.warehouse.duck.cursor(), request.path_params["path"])
-        stored_inside = await run_in_threadpool(store, content)
-        return Response(status_code=200 if stored_inside else 400)
+        try:
+            upload = Upload(self.warehouse.data, request.path_params["path"])
+        except ValueError:
+            return Response(status_code=400)
+        try:
+            async for chunk in request.stream():
+                await run_in_threadpool(upload.write, chunk)
+            await run_in_threadpool(upload.finish, self.warehouse.duck.cursor())
+        finally:
+            upload.abandon()
+        return Response()
 
     async def ignore(self, _request: Request) -> Response:
         """Take the client's telemetry and forget it."""
@@ -207,22 +214,28 @@ class SnowflakeServer:
 
 def _run_statement(session: Session, body: Json, base_url: str) -> Json:
     with session.lock:
-        cursor = session.cursor()
-        sql: str = body["sqlText"]
-        bindings: Json = body.get("bindings") or {}
-        if body.get("describeOnly"):
-            described = cursor.described(sql)
-            if described is not None:
-                return _description(cursor, described)
-        if bindings and is_batch(bindings):
-            affected = cursor.execute_rows(sql, batch_rows(bindings))
-            rows: Json = {"queryResultFormat": "json", "rowset": [[str(affected)]], "total": 1}
-            return _answer(cursor, rows)
-        cursor.execute(sql, binding_params=bound_values(bindings) if bindings else None)
-        statement = cursor.statement
-        if statement is not None and statement.args.get("put_stage_data"):
-            return upload_answer(statement, base_url)
-        return _answer(cursor, _rows(cursor))
+        try:
+            return _answer_to(session, body, base_url)
+        finally:
+            session.idle_since = time.monotonic()
+
+
+def _answer_to(session: Session, body: Json, base_url: str) -> Json:
+    cursor = session.cursor()
+    sql: str = body["sqlText"]
+    bindings: Json = body.get("bindings") or {}
+    if body.get("describeOnly"):
+        described = cursor.described(sql)
+        if described is not None:
+            return _description(cursor, described)
+    if bindings and is_batch(bindings):
+        affected = cursor.execute_rows(sql, batch_rows(bindings))
+        rows: Json = {"queryResultFormat": "json", "rowset": [[str(affected)]], "total": 1}
+        return _answer(cursor, rows)
+    cursor.execute(sql, binding_params=bound_values(bindings) if bindings else None)
+    if cursor.put is not None and cursor.statement is not None:
+        return upload_answer(cursor.put, cursor.statement, base_url)
+    return _answer(cursor, _rows(cursor))
 
 
 def _rows(cursor: SandboxCursor) -> Json:

@@ -2,9 +2,10 @@
 
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
+from weakref import WeakSet
 
 from duckdb import DuckDBPyConnection
 from fakesnow import info_schema, macros
@@ -12,9 +13,11 @@ from fakesnow.conn import FakeSnowflakeConnection
 from snowflake.connector.cursor import SnowflakeCursor
 
 from polygon_assets.sandbox.snowflake.cursor import SandboxCursor
-from polygon_assets.sandbox.snowflake.names import quoted
+from polygon_assets.sandbox.snowflake.names import ObjectName, quoted
 from polygon_assets.sandbox.snowflake.storage import DATABASE_SUFFIX
 from polygon_assets.sandbox.snowflake.temporary import TemporaryNames
+
+DEFAULT_SCHEMA = "PUBLIC"
 
 KEPT_RESULTS = 8
 """Results that RESULT_SCAN can still find."""
@@ -42,6 +45,7 @@ class Session(FakeSnowflakeConnection):
         *,
         autocommit: bool,
         context: Mapping[str, str],
+        open_sessions: "Callable[[], list[Session]]",
     ) -> None:
         """Open a session and create its database and schema if they do not exist.
 
@@ -52,6 +56,7 @@ class Session(FakeSnowflakeConnection):
             schema: Current schema, or None.
             autocommit: Whether each statement commits by itself.
             context: Values of the session's functions, such as ``CURRENT_ROLE``.
+            open_sessions: Tells every open session of the server.
         """
         super().__init__(
             duck, RecentResults(), database, schema, db_path=data, autocommit=autocommit
@@ -61,8 +66,11 @@ class Session(FakeSnowflakeConnection):
         self.context = context
         self.temporary = TemporaryNames()
         self.in_explicit_transaction = False
+        self.written: set[ObjectName] = set()
+        self.ended_by_others = False
         self.lock = threading.Lock()
-        self.last_used = time.monotonic()
+        self.last_used = self.idle_since = time.monotonic()
+        self._open_sessions = open_sessions
 
     @property
     def duck(self) -> DuckDBPyConnection:
@@ -93,7 +101,36 @@ class Session(FakeSnowflakeConnection):
         """Commit what is open; nothing where nothing is."""
         if self.in_transaction:
             self.duck.commit()
-            self.in_explicit_transaction = self._in_transaction = False
+            self._forget_transaction()
+
+    def begin_again(self) -> None:
+        """Start the open transaction anew; nothing where none is open."""
+        if self.in_transaction:
+            self.duck.rollback()
+            self.duck.begin()
+
+    def others(self) -> list["Session"]:
+        """The other sessions of the server."""
+        return [session for session in self._open_sessions() if session is not self]
+
+    def roll_back_abandoned(self, idle_seconds: float) -> None:
+        """Roll back the open transaction where no statement came for so long.
+
+        The session refuses every statement until its client has rolled back, too.
+        """
+        if not self.lock.acquire(blocking=False):
+            return  # a statement is running
+        try:
+            if self.in_transaction and time.monotonic() - self.idle_since > idle_seconds:
+                self.duck.rollback()
+                self._forget_transaction()
+                self.ended_by_others = True
+        finally:
+            self.lock.release()
+
+    def _forget_transaction(self) -> None:
+        self.in_explicit_transaction = self._in_transaction = False
+        self.written.clear()
 
     def cursor(self, cursor_class: type[SnowflakeCursor] = SnowflakeCursor) -> SandboxCursor:
         """A cursor of this session. The class of the client's cursor makes no difference here."""
@@ -105,7 +142,7 @@ class Session(FakeSnowflakeConnection):
         self.duck.execute(f"ATTACH IF NOT EXISTS '{path}' AS {quoted(name)}")
         self.duck.execute(info_schema.per_db_creation_sql(name))
         self.duck.execute(macros.creation_sql(name))
-        self.duck.execute(f"CREATE SCHEMA IF NOT EXISTS {quoted(name, 'PUBLIC')}")
+        self.duck.execute(f"CREATE SCHEMA IF NOT EXISTS {quoted(name, DEFAULT_SCHEMA)}")
 
     def leave_database(self, name: str) -> None:
         """Have no current database where it is this one."""
@@ -128,6 +165,7 @@ class Warehouse:
         self.duck = duck
         self.data = data
         self._lock = threading.Lock()
+        self._sessions: WeakSet[Session] = WeakSet()
 
     def connect(
         self,
@@ -137,13 +175,24 @@ class Warehouse:
         autocommit: bool,
         context: Mapping[str, str],
     ) -> Session:
-        """Open a session; its database and schema are created if they do not exist."""
+        """Open a session; its database and schema are created if they do not exist.
+
+        As on Snowflake, a session with a database and no schema is in its schema PUBLIC.
+        """
+        schema = schema or (DEFAULT_SCHEMA if database else None)
         with self._lock:  # two logins must not create one database twice
-            return Session(
+            session = Session(
                 self.duck.cursor(),
                 self.data,
                 database,
                 schema,
                 autocommit=autocommit,
                 context=context,
+                open_sessions=self._open_sessions,
             )
+            self._sessions.add(session)
+            return session
+
+    def _open_sessions(self) -> list[Session]:
+        with self._lock:
+            return list(self._sessions)

@@ -13,6 +13,11 @@ GLOBAL_FILE = "_fs_global.duckdb"
 DATABASE_SUFFIX = ".db"
 MEMORY_LIMIT = "2GB"
 
+_CREATE_DIGESTS = (
+    "CREATE TABLE IF NOT EXISTS _fs_global._fs_information_schema.stage_file_digests"
+    " (path VARCHAR PRIMARY KEY, digest VARCHAR)"
+)
+
 
 def open_databases(data: Path) -> DuckDBPyConnection:
     """Open every database of the directory in one DuckDB instance.
@@ -35,6 +40,7 @@ def open_databases(data: Path) -> DuckDBPyConnection:
     duck.execute(f"ATTACH {_literal(data / GLOBAL_FILE)} AS _fs_global")
     duck.execute(info_schema.fs_global_creation_sql())
     duck.execute(show.fs_global_creation_sql())
+    duck.execute(_CREATE_DIGESTS)
     duck.execute("SET GLOBAL TimeZone = 'UTC'")
     for file in sorted(data.glob(f"*{DATABASE_SUFFIX}")):
         duck.execute(f"ATTACH {_literal(file)} AS {quoted(file.stem)}")

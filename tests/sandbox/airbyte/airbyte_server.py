@@ -16,13 +16,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import airbyte_workspace as workspace
+import pytest
 import snowflake.connector
 
+from polygon_assets.env import deployment_names
+from polygon_assets.publish import Change, publish
 from polygon_assets.resources.airbyte import PolygonAirbyte, SyncReport
 
 CONNECTOR = [sys.executable, str(Path(__file__).with_name("airbyte_scripted_connector.py"))]
 WORKSPACE_ID = "00000000-0000-4000-8000-000000000001"
 SECRET = "a-secret-of-the-tests"
+KEY = "a-key-of-the-tests"
+CONNECTION = "polygon_actions"
 
 
 def free_port() -> int:
@@ -41,7 +47,7 @@ def start(module: str, arguments: list[str], **environment: str) -> tuple[Any, i
         assert process.poll() is None, f"{module} ended instead of starting"
         try:
             urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=5).close()
-        except (urllib.error.URLError, ConnectionError):
+        except (urllib.error.URLError, ConnectionError, TimeoutError):
             time.sleep(0.05)
         else:
             return process, port
@@ -71,18 +77,43 @@ class Airbyte:
     port: int = 0
 
     def start(self) -> None:
-        arguments = ["--data", str(self.folder / "data"), "--database", self.database]
+        arguments = ["--data", str(self.folder / "data")]
         arguments += ["--connector", shlex.join(self.connector)]
         self.process, self.port = start(
             "polygon_assets.sandbox.airbyte",
             arguments,
-            **{
-                "SNOWFLAKE_PORT": str(self.snowflake_port),
-                "AIRBYTE_CLIENT_SECRET": SECRET,
-                "POLYGON_API_KEY": "a-key-of-the-tests",
-                **self.environment,
-            },
+            **{"AIRBYTE_CLIENT_SECRET": SECRET, **self.environment},
         )
+
+    def variables(self, **more: str) -> dict[str, str]:
+        """The environment in which publishing finds this server and its neighbours."""
+        return {
+            "POLYGON_DEPLOYMENT": "local",
+            "AIRBYTE_REST_URL": f"http://127.0.0.1:{self.port}/api/public/v1",
+            "AIRBYTE_CLIENT_SECRET": SECRET,
+            "POLYGON_API_KEY": KEY,
+            "SNOWFLAKE_PORT": str(self.snowflake_port),
+            **more,
+        }
+
+    def make_workspace(self) -> None:
+        """Make the tests' own definition, source, destination and connection."""
+        here = {"workspaceId": WORKSPACE_ID}
+        path = f"/workspaces/{WORKSPACE_ID}/definitions/declarative_sources"
+        body = {"name": "scripted", "manifest": workspace.manifest()}
+        definition = self.call("POST", path, body)["id"]
+        configuration = {"api_key": KEY, "requests_per_minute": 6000}
+        source = {"name": CONNECTION, "definitionId": definition, "configuration": configuration}
+        settings = workspace.snowflake(self.snowflake_port, self.database)
+        destination = {"name": "snowflake", "configuration": settings}
+        ends = {
+            "sourceId": self.call("POST", "/sources", source | here)["sourceId"],
+            "destinationId": self.call("POST", "/destinations", destination | here)[
+                "destinationId"
+            ],
+        }
+        chosen = {"configurations": workspace.streams("splits", "dividends")}
+        self.call("POST", "/connections", {"name": CONNECTION, **ends, **chosen})
 
     def resource(self, **settings: Any) -> PolygonAirbyte:
         """A client with no state of earlier calls."""
@@ -102,7 +133,30 @@ class Airbyte:
         client = self.resource().get_client()
         return client._single_request(method, f"{client.rest_api_base_url}{path}", data=body)
 
-    def connection(self, name: str = "polygon_actions") -> dict[str, Any]:
+    def raw_call(self, method: str, path: str, body: Any = None, **headers: str) -> tuple[int, Any]:
+        """One call without a library; returns the status and the JSON answer."""
+        client = self.resource().get_client()
+        given = {**client.authorization_request_headers, "Content-Type": "application/json"}
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{self.port}{path}",
+            data=None if body is None else json.dumps(body).encode(),
+            headers=given | headers,
+            method=method,
+        )
+        try:
+            with urllib.request.urlopen(request) as answer:
+                text = answer.read()
+                return answer.status, json.loads(text) if text else None
+        except urllib.error.HTTPError as error:
+            return error.code, json.loads(error.read())
+
+    def attempt(self, job_id: int) -> dict[str, Any]:
+        """A job's attempt, with its logs, as the configuration API shows it."""
+        client = self.resource().get_client()
+        url = f"{client.configuration_api_base_url}/jobs/get"
+        return client._single_request("POST", url, data={"id": job_id})["attempts"][0]
+
+    def connection(self, name: str = CONNECTION) -> dict[str, Any]:
         return next(
             each for each in self.call("GET", "/connections")["data"] if each["name"] == name
         )
@@ -118,7 +172,12 @@ class Airbyte:
     def sync(self, lines: list[Any], **more: Any) -> SyncReport:
         """Sync `polygon_actions` with a connector that prints these lines."""
         self.script(lines, **more)
-        return self.resource().sync_window("polygon_actions", "2005-02-28", "2005-02-28")
+        return self.resource().sync_window(CONNECTION, "2005-02-28", "2005-02-28")
+
+    def choose(self, *names: str, **more: Any) -> None:
+        """Change which streams the connection syncs."""
+        body = {"configurations": workspace.streams(*names), **more}
+        self.call("PATCH", f"/connections/{self.connection()['connectionId']}", body)
 
     def start_job(self) -> int:
         body = {"connectionId": self.connection()["connectionId"], "jobType": "sync"}
@@ -127,6 +186,7 @@ class Airbyte:
     def query(self, sql: str) -> list[tuple[Any, ...]]:
         """Rows from the test's own database; `{db}` in the statement is its name."""
         with snowflake_session(self.snowflake_port) as session, session.cursor() as cursor:
+            cursor.execute(f"use database {self.database}")
             return cursor.execute(sql.format(db=self.database)).fetchall()
 
     def empty(self) -> None:
@@ -141,6 +201,15 @@ class Airbyte:
         table = "{db}.AIRBYTE_INTERNAL.STREAM_STATE"
         rows = self.query(f"select STREAM_NAME, STATE from {table}")
         return {name: json.loads(text) for name, text in rows}
+
+
+@contextmanager
+def published(server: Airbyte, **more: str) -> Iterator[list[Change]]:
+    """The environment that points to a server, and the connector published to it."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in server.variables(**more).items():
+            patch.setenv(name, value)
+        yield publish(deployment_names())
 
 
 @contextmanager

@@ -23,6 +23,7 @@ def make_airbyte(tmp_path: Path, snowflake_port: int) -> Iterator[Callable[..., 
     started: list[Airbyte] = []
 
     def make(**settings: Any) -> Airbyte:
+        """A server with an empty workspace."""
         server = Airbyte(folder=tmp_path, snowflake_port=snowflake_port, **settings)
         server.start()
         started.append(server)
@@ -39,12 +40,14 @@ def shared_airbyte(
 ) -> Iterator[Airbyte]:
     server = Airbyte(folder=tmp_path_factory.mktemp("airbyte"), snowflake_port=snowflake_port)
     server.start()
+    server.make_workspace()
     yield server
     end(server.process)
 
 
 @pytest.fixture
 def airbyte(shared_airbyte: Airbyte) -> Airbyte:
-    """A server with the scripted connector, its tables and states empty."""
+    """A server with the scripted connector and one connection, its tables and states empty."""
     shared_airbyte.empty()
+    shared_airbyte.choose("splits", "dividends", prefix="")
     return shared_airbyte

@@ -43,6 +43,7 @@ def test_a_job_lost_with_the_server_is_failed_with_the_reason(
     make_airbyte: Any, number: int
 ) -> None:
     airbyte = make_airbyte()
+    airbyte.make_workspace()
     done = airbyte.sync(good([split(1)]))
     job_id, pid = start_long_job(airbyte)
     airbyte.process.send_signal(number)
@@ -53,9 +54,7 @@ def test_a_job_lost_with_the_server_is_failed_with_the_reason(
 
     airbyte.start()
     assert airbyte.call("GET", f"/jobs/{job_id}")["status"] == "failed"
-    client = airbyte.resource().get_client()
-    url = f"{client.configuration_api_base_url}/jobs/get"
-    attempt = client._single_request("POST", url, data={"id": job_id})["attempts"][0]["attempt"]
+    attempt = airbyte.attempt(job_id)["attempt"]
     assert (
         "stopped while this job was running"
         in (attempt["failureSummary"]["failures"][0]["externalMessage"])

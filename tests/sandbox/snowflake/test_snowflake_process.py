@@ -88,6 +88,21 @@ def test_kill_and_restart_keep_every_committed_row(
     assert third.connect().cursor().execute("select count(*) from t").fetchone() == (21,)
 
 
+def test_every_file_is_below_the_data_directory(
+    tmp_path: Path, start_server: StartServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "tmp").mkdir()
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
+    data = tmp_path / "data"
+    first = start_server(data).wait_until_healthy()
+    assert list((tmp_path / "tmp").iterdir()) == []
+    first.kill()
+    (data / "uploads" / "half a file").touch()
+    start_server(data).wait_until_healthy()
+    assert list((data / "uploads").iterdir()) == []
+    assert len(list((data / "temporary").iterdir())) == 1, "only what this process made"
+
+
 def test_a_session_of_a_server_that_was_restarted_has_to_log_in_again(
     tmp_path: Path, start_server: StartServer
 ) -> None:

@@ -6,6 +6,7 @@ defect that it mends is a file to delete.
 
 from polygon_assets.sandbox.snowflake.patches import (
     comment_with_apostrophe,
+    copy_of_csv,
     describe_temporary_table,
     information_schema_numbers,
     information_schema_views,
@@ -17,6 +18,7 @@ from polygon_assets.sandbox.snowflake.patches import (
 def apply() -> None:
     """Put right every defect. Call once, before the first session."""
     comment_with_apostrophe.apply()
+    copy_of_csv.apply()
     describe_temporary_table.apply()
     information_schema_numbers.apply()
     information_schema_views.apply()
