@@ -13,7 +13,7 @@ from polygon_assets.defs.rollups.assets import ROLLUPS
 from polygon_assets.defs.rollups.rebuild import create_tables
 from polygon_assets.env import Names, deployment_names
 from polygon_assets.preflight import require_services
-from polygon_assets.publish import has_airbyte, publish
+from polygon_assets.publish.publish import has_airbyte, publish
 from polygon_assets.resources.assemble import platform
 from polygon_assets.stream_tasks import task_variables
 

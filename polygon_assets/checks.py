@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import dagster as dg
 
-from polygon_assets.deliveries import existing_tables
 from polygon_assets.partitions import SessionWindow, run_window
+from polygon_assets.raw.deliveries import existing_tables
 from polygon_assets.resources.clickhouse import ClickHouse
 from polygon_assets.resources.snowflake import Warehouse
 

@@ -5,7 +5,7 @@ from rich.table import Table
 
 from polygon_assets.cli.board import console
 from polygon_assets.env import deployment_names
-from polygon_assets.publish import Change, publish
+from polygon_assets.publish.publish import Change, publish
 
 _COLOURS = {"create": "green", "update": "yellow", "unchanged": "dim"}
 

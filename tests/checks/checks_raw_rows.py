@@ -7,7 +7,7 @@ from datetime import date, datetime, time
 from checks_support import MONDAY, TUESDAY
 
 from polygon_assets.defs.raw import STREAM_TABLES
-from polygon_assets.raw_table import StreamTable
+from polygon_assets.raw.table import StreamTable
 from polygon_assets.resources.snowflake import Warehouse
 from polygon_assets.sessions import NEW_YORK
 

@@ -10,7 +10,7 @@ from support.servers import server
 from polygon_assets.defs.raw import STREAM_TABLES
 from polygon_assets.defs.rollups.assets import ROLLUPS
 from polygon_assets.defs.rollups.rebuild import create_tables
-from polygon_assets.publish_manifest import read_manifest, read_streams
+from polygon_assets.publish.manifest import read_manifest, read_streams
 from polygon_assets.resources.clickhouse import ClickHouse, clickhouse
 from polygon_assets.resources.snowflake import Warehouse, warehouse
 from polygon_assets.sandbox.airbyte.columns import column, table_columns

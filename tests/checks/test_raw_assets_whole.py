@@ -2,7 +2,7 @@
 
 import json
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,7 +15,7 @@ from support.servers import server
 
 from polygon_assets.defs.platform.freshness import NAME as SESSION_FRESHNESS
 from polygon_assets.defs.raw import STREAM_TABLES, raw_assets, raw_checks
-from polygon_assets.publish import publish
+from polygon_assets.publish.publish import publish
 from polygon_assets.resources.airbyte import airbyte
 from polygon_assets.resources.polygon import polygon
 from polygon_assets.resources.snowflake import Warehouse, warehouse
@@ -58,7 +58,7 @@ class Platform:
         return self.snowflake.query(sql.replace("{database}", str(self.snowflake.database)))
 
     @contextmanager
-    def fault(self, **fault: Any) -> Iterator[None]:
+    def fault(self, **fault: Any) -> Generator[None, None, None]:
         """A fault of the vendor while the block runs."""
         url = f"http://127.0.0.1:{self.vendor_port}/sandbox/faults"
         body = json.dumps({"count": 0, **fault}).encode()

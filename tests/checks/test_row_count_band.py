@@ -20,7 +20,7 @@ from checks_support import (
 from dagster._core.definitions.asset_checks.asset_check_evaluation import AssetCheckEvaluation
 
 from polygon_assets.defs.raw import raw_checks
-from polygon_assets.raw_counts import ROW_COUNT_BAND, SESSIONS_NEEDED
+from polygon_assets.raw.counts import ROW_COUNT_BAND, SESSIONS_NEEDED
 from polygon_assets.resources.snowflake import Warehouse
 from polygon_assets.sessions import sessions_ending
 

@@ -24,11 +24,11 @@ from polygon.exceptions import BadResponse
 from support.servers import server
 
 from polygon_assets.defs.raw import raw_checks
+from polygon_assets.raw.drift import SCHEMA_DRIFT, declared_fields, sent_fields
 from polygon_assets.resources.polygon import Polygon, polygon
 from polygon_assets.resources.snowflake import Warehouse
 from polygon_assets.sandbox.layout import SandboxLayout
 from polygon_assets.sandbox.market import SimulatedMarket
-from polygon_assets.schema_drift import SCHEMA_DRIFT, declared_fields, sent_fields
 
 pytestmark = pytest.mark.xdist_group("checks_snowflake")
 

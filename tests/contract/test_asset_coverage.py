@@ -15,7 +15,7 @@ from polygon_assets.defs.platform.freshness import NAME as SESSION_FRESHNESS
 from polygon_assets.defs.raw import STREAM_TABLES
 from polygon_assets.partitions import NYSE_SESSIONS
 from polygon_assets.policies import OWNERS, UNPARTITIONED_REASON
-from polygon_assets.raw_table import StreamTable
+from polygon_assets.raw.table import StreamTable
 
 
 @dataclass(frozen=True)

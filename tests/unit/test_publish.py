@@ -10,19 +10,19 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from polygon_assets.connections import CONNECTIONS
 from polygon_assets.env import deployment_names
-from polygon_assets.publish_api import PublishError
-from polygon_assets.publish_differences import (
+from polygon_assets.publish.api import PublishError
+from polygon_assets.publish.differences import (
     changed_connection,
     changed_settings,
     manifest_differences,
 )
-from polygon_assets.publish_manifest import (
+from polygon_assets.publish.manifest import (
     ManifestError,
     read_manifest,
     read_streams,
     secret_settings,
 )
-from polygon_assets.publish_wanted import destination_settings, wanted
+from polygon_assets.publish.wanted import destination_settings, wanted
 from polygon_assets.sandbox.airbyte.destination import snowflake_target
 
 PRODUCTION = {
@@ -99,7 +99,7 @@ def test_the_manifest_has_what_the_connections_need() -> None:
 
 def test_a_connection_with_an_unknown_stream_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        "polygon_assets.publish_wanted.read_manifest", lambda: {"streams": [inline("x")]}
+        "polygon_assets.publish.wanted.read_manifest", lambda: {"streams": [inline("x")]}
     )
     with pytest.raises(PublishError, match="polygon_bars has the stream daily_bars"):
         wanted(deployment_names())

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from polygon_assets import publish_api
-from polygon_assets.publish_api import AirbyteApi, PublishError
+from polygon_assets.publish import api as publish_api
+from polygon_assets.publish.api import AirbyteApi, PublishError
 from polygon_assets.settings import AirbyteSettings
 
 TOKEN = {"access_token": "t"}

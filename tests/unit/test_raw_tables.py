@@ -4,8 +4,8 @@ import pytest
 
 from polygon_assets.connections import CONNECTIONS
 from polygon_assets.defs.raw import STREAM_TABLES, raw_assets
-from polygon_assets.publish_manifest import read_manifest, read_streams
-from polygon_assets.raw_table import StreamTable
+from polygon_assets.publish.manifest import read_manifest, read_streams
+from polygon_assets.raw.table import StreamTable
 
 STREAMS = read_streams(read_manifest())
 ONE_BAR_A_DAY = {"daily_bars", "symbol_day_bars"}

@@ -21,12 +21,12 @@ from polygon_assets.defs.reconcile.checks import RULES as RECONCILE_RULES
 from polygon_assets.defs.reference.checks import HOLIDAY_RULES
 from polygon_assets.defs.symbols.assets import DAY_BARS, MINUTE_BARS
 from polygon_assets.defs.symbols.checks import OPEN_CLOSE_RULES
-from polygon_assets.deliveries import deliveries, existing_tables
 from polygon_assets.partitions import SessionWindow
-from polygon_assets.raw_counts import take_census
-from polygon_assets.raw_rules import bar_rules, generic_rules
-from polygon_assets.raw_table import StreamTable
-from polygon_assets.schema_drift import table_columns, vanished_columns
+from polygon_assets.raw.counts import take_census
+from polygon_assets.raw.deliveries import deliveries, existing_tables
+from polygon_assets.raw.drift import table_columns, vanished_columns
+from polygon_assets.raw.rules import bar_rules, generic_rules
+from polygon_assets.raw.table import StreamTable
 
 RULES = [
     *BAR_RULES,

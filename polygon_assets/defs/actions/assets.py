@@ -1,8 +1,8 @@
 """Corporate actions by the session on which they take effect, and new listings."""
 
 from polygon_assets.connections import ACTIONS
-from polygon_assets.ingest import raw_assets
-from polygon_assets.raw_table import Sample, StreamTable
+from polygon_assets.raw.ingest import raw_assets
+from polygon_assets.raw.table import Sample, StreamTable
 
 SPLITS = StreamTable(
     "splits",

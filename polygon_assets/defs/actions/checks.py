@@ -2,7 +2,7 @@
 
 from polygon_assets.checks import Rule
 from polygon_assets.defs.actions.assets import DIVIDENDS, IPOS, SPLITS
-from polygon_assets.raw_checks import raw_checks
+from polygon_assets.raw.checks import raw_checks
 
 SPLIT_RULES = [
     Rule(

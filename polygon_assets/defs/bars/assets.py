@@ -1,8 +1,8 @@
 """Official daily bars, unadjusted, one request per session for the whole market."""
 
 from polygon_assets.connections import BARS
-from polygon_assets.ingest import raw_assets
-from polygon_assets.raw_table import Sample, StreamTable
+from polygon_assets.raw.ingest import raw_assets
+from polygon_assets.raw.table import Sample, StreamTable
 
 # 16:00 in New York is the same date in UTC, in summer and in winter.
 SESSION = "TO_DATE(TO_TIMESTAMP_NTZ(T, 3))"

@@ -3,8 +3,8 @@
 from polygon_assets.checks import Rule
 from polygon_assets.defs.bars.assets import DAILY_BARS
 from polygon_assets.defs.reference.assets import TICKERS
-from polygon_assets.raw_checks import raw_checks
-from polygon_assets.raw_rules import bar_rules
+from polygon_assets.raw.checks import raw_checks
+from polygon_assets.raw.rules import bar_rules
 
 RULES = [
     *bar_rules(DAILY_BARS),

@@ -13,7 +13,7 @@ from polygon_assets.defs.flat_files.tables import (
 )
 from polygon_assets.defs.symbols.assets import MINUTE_BARS as SYMBOL_MINUTE_BARS
 from polygon_assets.partitions import SessionWindow
-from polygon_assets.raw_table import RawTable
+from polygon_assets.raw.table import RawTable
 from polygon_assets.resources.snowflake import Warehouse
 
 SAMPLE_ROWS = 5

@@ -7,8 +7,8 @@ from polygon_assets.defs.flat_files.agreement import PAIRS, Pair, compare
 from polygon_assets.defs.flat_files.replacements import SESSIONS_LOOKED_AT, replaced_files
 from polygon_assets.defs.flat_files.tables import TABLES, FlatFileTable
 from polygon_assets.partitions import run_window
-from polygon_assets.raw_checks import raw_checks
-from polygon_assets.raw_rules import bar_rules
+from polygon_assets.raw.checks import raw_checks
+from polygon_assets.raw.rules import bar_rules
 from polygon_assets.resources.flat_files import FlatFiles
 from polygon_assets.resources.snowflake import Warehouse
 

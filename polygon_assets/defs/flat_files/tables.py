@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from polygon_assets.raw_table import RawTable
+from polygon_assets.raw.table import RawTable
 from polygon_assets.resources.snowflake import Warehouse
 
 COLUMNS = {

@@ -1,8 +1,8 @@
 """Statements, short sales and news of every company, by the day on which they were published."""
 
 from polygon_assets.connections import FUNDAMENTALS
-from polygon_assets.ingest import raw_assets
-from polygon_assets.raw_table import Sample, StreamTable
+from polygon_assets.raw.ingest import raw_assets
+from polygon_assets.raw.table import Sample, StreamTable
 
 FINANCIALS = StreamTable(
     "financials",

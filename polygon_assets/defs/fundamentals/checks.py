@@ -7,7 +7,7 @@ from polygon_assets.defs.fundamentals.assets import (
     SHORT_INTEREST,
     SHORT_VOLUME,
 )
-from polygon_assets.raw_checks import raw_checks
+from polygon_assets.raw.checks import raw_checks
 
 FINANCIAL_RULES = [
     Rule(

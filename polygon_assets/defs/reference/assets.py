@@ -1,8 +1,8 @@
 """Reference data: a snapshot per session, so that history can be reproduced."""
 
 from polygon_assets.connections import REFERENCE
-from polygon_assets.ingest import raw_assets
-from polygon_assets.raw_table import Sample, StreamTable
+from polygon_assets.raw.ingest import raw_assets
+from polygon_assets.raw.table import Sample, StreamTable
 
 TICKERS = StreamTable(
     "tickers",

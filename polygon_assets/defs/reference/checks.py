@@ -8,7 +8,7 @@ from polygon_assets.defs.reference.assets import (
     TICKER_TYPES,
     TICKERS,
 )
-from polygon_assets.raw_checks import raw_checks
+from polygon_assets.raw.checks import raw_checks
 
 HOLIDAY_RULES = [
     Rule(

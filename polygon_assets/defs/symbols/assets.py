@@ -1,8 +1,8 @@
 """What is read symbol by symbol, for the tickers in ``CONNECTOR_TICKERS``."""
 
 from polygon_assets.connections import SYMBOL_BARS, SYMBOLS
-from polygon_assets.ingest import raw_assets
-from polygon_assets.raw_table import Sample, StreamTable
+from polygon_assets.raw.ingest import raw_assets
+from polygon_assets.raw.table import Sample, StreamTable
 
 TICKER_DETAILS = StreamTable(
     "ticker_details",

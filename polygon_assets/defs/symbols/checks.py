@@ -8,8 +8,8 @@ from polygon_assets.defs.symbols.assets import (
     TICKER_DETAILS,
     TICKER_EVENTS,
 )
-from polygon_assets.raw_checks import raw_checks
-from polygon_assets.raw_rules import bar_rules
+from polygon_assets.raw.checks import raw_checks
+from polygon_assets.raw.rules import bar_rules
 
 OPEN_CLOSE_RULES = bar_rules(
     OPEN_CLOSE, ("SYMBOL",), ("OPEN", "HIGH", "LOW", "CLOSE"), volume="VOLUME"

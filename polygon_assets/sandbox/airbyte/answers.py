@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from polygon_assets.publish_manifest import Stream, connection_specification
+from polygon_assets.publish.manifest import Stream, connection_specification
 from polygon_assets.sandbox.airbyte.catalog import sync_catalog
 from polygon_assets.sandbox.airbyte.configuration import masked, secret_paths
 from polygon_assets.sandbox.airbyte.destination import DEFINITION_ID, SPECIFICATION

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from polygon_assets.publish_manifest import Stream
+from polygon_assets.publish.manifest import Stream
 from polygon_assets.sandbox.airbyte.bodies import StreamConfiguration, SyncMode
 from polygon_assets.sandbox.airbyte.problems import RefusedError
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any, cast
 
-from polygon_assets.publish_manifest import Stream
+from polygon_assets.publish.manifest import Stream
 
 Json = dict[str, Any]
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from polygon_assets.publish_manifest import (
+from polygon_assets.publish.manifest import (
     ManifestError,
     Stream,
     connection_specification,

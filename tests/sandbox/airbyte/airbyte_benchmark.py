@@ -24,7 +24,7 @@ import psutil
 from airbyte_messages import record, state, status
 from airbyte_server import CONNECTOR, end, start
 
-from polygon_assets.publish_manifest import read_manifest, read_streams
+from polygon_assets.publish.manifest import read_manifest, read_streams
 from polygon_assets.sandbox.airbyte.batch import Batch
 from polygon_assets.sandbox.airbyte.catalog import ConfiguredStream
 from polygon_assets.sandbox.airbyte.connector import ConnectorRun

@@ -21,7 +21,7 @@ import pytest
 import snowflake.connector
 
 from polygon_assets.env import deployment_names
-from polygon_assets.publish import Change, publish
+from polygon_assets.publish.publish import Change, publish
 from polygon_assets.resources.airbyte import PolygonAirbyte, SyncReport
 
 CONNECTOR = [sys.executable, str(Path(__file__).with_name("airbyte_scripted_connector.py"))]

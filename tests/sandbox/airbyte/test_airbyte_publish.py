@@ -9,14 +9,14 @@ import pytest
 from airbyte_server import WORKSPACE_ID, Airbyte
 from typer.testing import CliRunner
 
-from polygon_assets import publish_api
 from polygon_assets.cli.main import app
 from polygon_assets.connections import CONNECTIONS
 from polygon_assets.env import deployment_names
 from polygon_assets.preflight import MissingCredentialError, ServiceUnreachableError
-from polygon_assets.publish import Change, publish
-from polygon_assets.publish_api import PublishError
-from polygon_assets.publish_manifest import read_manifest
+from polygon_assets.publish import api as publish_api
+from polygon_assets.publish.api import PublishError
+from polygon_assets.publish.manifest import read_manifest
+from polygon_assets.publish.publish import Change, publish
 
 pytestmark = pytest.mark.xdist_group("airbyte")
 
@@ -192,7 +192,7 @@ def test_a_new_manifest_is_a_new_version(
 ) -> None:
     run()
     manifest = read_manifest() | {"description": "Another one."}
-    monkeypatch.setattr("polygon_assets.publish_wanted.read_manifest", lambda: manifest)
+    monkeypatch.setattr("polygon_assets.publish.wanted.read_manifest", lambda: manifest)
     requests.sent.clear()
     assert found(run(), "update") == {"definition source-polygon": ("manifest",)}
     assert [method for method, _, _ in requests.writes()] == ["PUT"]

@@ -10,7 +10,7 @@ import dagster as dg
 import pytest
 from airbyte_server import KEY, end, published, start
 
-from polygon_assets.publish_manifest import MANIFEST_FILE, read_manifest, read_streams
+from polygon_assets.publish.manifest import MANIFEST_FILE, read_manifest, read_streams
 from polygon_assets.sandbox.airbyte.catalog import discovered
 from polygon_assets.sandbox.airbyte.connector import default_command
 

@@ -11,14 +11,14 @@ from typing import Any, Literal, cast
 from polygon_assets.connections import AirbyteConnection
 from polygon_assets.env import Deployment, Names
 from polygon_assets.preflight import AIRBYTE, POLYGON, SNOWFLAKE, endpoints
-from polygon_assets.publish_api import AirbyteApi, PublishError
-from polygon_assets.publish_differences import (
+from polygon_assets.publish.api import AirbyteApi, PublishError
+from polygon_assets.publish.differences import (
     changed_connection,
     changed_settings,
     manifest_differences,
     switches_credentials,
 )
-from polygon_assets.publish_wanted import DEFINITION, DESTINATION, WINDOW, Wanted, wanted
+from polygon_assets.publish.wanted import DEFINITION, DESTINATION, WINDOW, Wanted, wanted
 from polygon_assets.settings import AirbyteSettings
 
 Json = dict[str, Any]

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from polygon_assets.checks import Rule
-from polygon_assets.raw_table import RawTable, StreamTable
+from polygon_assets.raw.table import RawTable, StreamTable
 
 KEY_UNIQUE = "key_unique"
 NOTHING_REJECTED = "nothing_rejected"

@@ -10,7 +10,7 @@ import dagster as dg
 
 from polygon_assets.checks import Rule, ask_warehouse, warehouse_checks
 from polygon_assets.partitions import SessionWindow, run_window
-from polygon_assets.raw_counts import (
+from polygon_assets.raw.counts import (
     COMPLETE,
     EVERY_SESSION_HAS_ROWS,
     ROW_COUNT_BAND,
@@ -19,11 +19,11 @@ from polygon_assets.raw_counts import (
     take_census,
     usual_size,
 )
-from polygon_assets.raw_rules import generic_rules
-from polygon_assets.raw_table import RawTable, StreamTable
+from polygon_assets.raw.drift import SCHEMA_DRIFT, schema_drift
+from polygon_assets.raw.rules import generic_rules
+from polygon_assets.raw.table import RawTable, StreamTable
 from polygon_assets.resources.polygon import Polygon
 from polygon_assets.resources.snowflake import Warehouse
-from polygon_assets.schema_drift import SCHEMA_DRIFT, schema_drift
 
 
 def raw_checks(table: RawTable, rules: Sequence[Rule] = ()) -> list[dg.AssetChecksDefinition]:

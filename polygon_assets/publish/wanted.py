@@ -11,8 +11,8 @@ from polygon_stream.settings import PolygonSettings
 from polygon_assets.connections import CONNECTIONS, AirbyteConnection
 from polygon_assets.env import Names
 from polygon_assets.preflight import LOOPBACK
-from polygon_assets.publish_api import PublishError
-from polygon_assets.publish_manifest import (
+from polygon_assets.publish.api import PublishError
+from polygon_assets.publish.manifest import (
     Stream,
     read_manifest,
     read_streams,

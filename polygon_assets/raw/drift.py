@@ -15,9 +15,9 @@ import dagster as dg
 from polygon.exceptions import BadResponse
 from urllib3.exceptions import HTTPError
 
-from polygon_assets.publish_manifest import read_manifest, read_streams
-from polygon_assets.raw_counts import Census
-from polygon_assets.raw_table import StreamTable
+from polygon_assets.publish.manifest import read_manifest, read_streams
+from polygon_assets.raw.counts import Census
+from polygon_assets.raw.table import StreamTable
 from polygon_assets.resources.polygon import Polygon
 from polygon_assets.settings import ConnectorSettings
 

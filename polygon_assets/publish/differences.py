@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, cast
 
-from polygon_assets.publish_manifest import ManifestError, read_streams
+from polygon_assets.publish.manifest import ManifestError, read_streams
 
 Json = dict[str, Any]
 Details = tuple[str, ...]

@@ -10,7 +10,7 @@ import dagster as dg
 
 from polygon_assets.checks import SAMPLE_ROWS
 from polygon_assets.partitions import EVERY_SESSION, SessionWindow
-from polygon_assets.raw_table import RawTable
+from polygon_assets.raw.table import RawTable
 from polygon_assets.sessions import first_session, is_session, sessions_between
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from polygon_assets.partitions import SessionWindow
-from polygon_assets.raw_table import StreamTable
+from polygon_assets.raw.table import StreamTable
 from polygon_assets.resources.snowflake import Warehouse
 from polygon_assets.sessions import is_session
 
