@@ -55,7 +55,7 @@ def _stop(folder: DemoFolder) -> object:
 def test_every_stage_and_check_worked(demo: subprocess.CompletedProcess[str]) -> None:
     for stage in ("sandbox", "bootstrap", "batch", "stream", "rollups", "checks"):
         assert f"✓ {stage}" in demo.stdout
-    assert "All of it worked: 114 of 114 checks passed" in demo.stdout
+    assert "All of it worked: 249 of 249 checks passed" in demo.stdout
     assert "events/s" in demo.stdout
     assert "polygon up" in demo.stdout
     assert demo.stderr == ""
