@@ -38,6 +38,9 @@ PRODUCTION = {
     "AIRBYTE_WORKSPACE_ID": "11111111-2222-4333-8444-555555555555",
     "AIRBYTE_CLIENT_ID": "production-airbyte-client",
     "AIRBYTE_CLIENT_SECRET": "production-airbyte-secret",
+    "FLAT_FILES_ENDPOINT_URL": "https://files.massive.com",
+    "FLAT_FILES_ACCESS_KEY_ID": "production-flat-files-key",
+    "FLAT_FILES_SECRET_ACCESS_KEY": "production-flat-files-secret",
     "ECS_ENDPOINT_URL": "https://ecs.eu-west-1.amazonaws.com",
     "AWS_REGION": "eu-west-1",
     "DAGSTER_CLOUD_DEPLOYMENT_NAME": "prod",
@@ -103,6 +106,7 @@ def test_production_addresses_and_names() -> None:
     assert found["stream_services"]["region_name"] == repr("eu-west-1")
     assert found["stream_services"]["aws_access_key_id"] == "None"
     assert found["airbyte"]["workspace_id"] == repr(PRODUCTION["AIRBYTE_WORKSPACE_ID"])
+    assert found["flat_files"]["endpoint_url"] == repr("https://files.massive.com")
     assert found["dbt"]["target"] == repr("prod")
     assert found["librdkafka"]["sasl.password"] == "production-kafka-secret"
 

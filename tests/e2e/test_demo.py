@@ -182,5 +182,5 @@ def test_next_demo_succeeds_and_gives_identical_tables(
     again = folder.run("demo", *SMALL)
     assert again.returncode == 0, again.stdout
     assert tables(again.stdout) == tables(demo.stdout)
-    assert len(tables(again.stdout)) == 21
+    assert len(tables(again.stdout)) == 37
     assert folder.wait_until_clean() == []

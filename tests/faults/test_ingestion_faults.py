@@ -9,6 +9,7 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.xdist_group("ingestion_faults"),
     pytest.mark.timeout(600),
+    pytest.mark.usefixtures("builds"),
 ]
 
 FIRST, LAST = "2005-02-22", "2005-02-28"
@@ -40,8 +41,10 @@ def test_a_plain_rerun_after_all_faults_gives_the_rows_of_a_fault_free_run(
 ) -> None:
     _plan_errors_fail_with_the_reason(sandbox)
     _torn_answers_fail_the_window(sandbox)
-    _a_killed_connector_fails_the_run(sandbox)
-    _a_killed_airbyte_fails_the_run(sandbox)
+    _a_kill_fails_the_run(sandbox, "source-polygon", "exit code")
+    _a_kill_fails_the_run(
+        sandbox, "polygon_assets.sandbox.airbyte", "stopped while this job was running"
+    )
     _storms_are_waited_out(sandbox)
 
     outcome = sandbox.run(FIRST, LAST, *ASSETS)
@@ -73,24 +76,15 @@ def _torn_answers_fail_the_window(sandbox: FaultySandbox) -> None:
     assert "daily_bars" in outcome.failures[0]
 
 
-def _a_killed_connector_fails_the_run(sandbox: FaultySandbox) -> None:
+def _a_kill_fails_the_run(sandbox: FaultySandbox, command_word: str, reason: str) -> None:
+    """kill -9 while the connector reads the third of five days."""
     sandbox.fault("slow", count=1, path=MIDDLE, seconds=20)
     run = sandbox.start(FIRST, LAST, BARS)
     sandbox.wait_until_met()
-    sandbox.kill("source-polygon")
+    sandbox.kill(command_word)
     outcome = sandbox.finish(run)
     assert not outcome.success
-    assert "exit code" in outcome.failures[0]
-
-
-def _a_killed_airbyte_fails_the_run(sandbox: FaultySandbox) -> None:
-    sandbox.fault("slow", count=1, path=MIDDLE, seconds=20)
-    run = sandbox.start(FIRST, LAST, BARS)
-    sandbox.wait_until_met()
-    sandbox.kill("polygon_assets.sandbox.airbyte")
-    outcome = sandbox.finish(run)
-    assert not outcome.success
-    assert "stopped while this job was running" in outcome.failures[0]
+    assert reason in outcome.failures[0]
 
 
 def _storms_are_waited_out(sandbox: FaultySandbox) -> None:

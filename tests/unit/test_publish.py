@@ -24,6 +24,7 @@ from polygon_assets.publish.manifest import (
 )
 from polygon_assets.publish.wanted import destination_settings, wanted
 from polygon_assets.sandbox.airbyte.destination import snowflake_target
+from polygon_assets.settings import ALL_SETTINGS
 
 PRODUCTION = {
     "POLYGON_DEPLOYMENT": "prod",
@@ -36,6 +37,10 @@ PRODUCTION = {
 
 @pytest.fixture
 def production(monkeypatch: pytest.MonkeyPatch) -> None:
+    for settings in ALL_SETTINGS:
+        prefix = settings.model_config.get("env_prefix") or ""
+        for field in settings.model_fields:
+            monkeypatch.delenv(f"{prefix}{field}".upper(), raising=False)
     for name, value in PRODUCTION.items():
         monkeypatch.setenv(name, value)
 

@@ -3,11 +3,9 @@
 import gzip
 import json
 import logging
-import time
 from typing import Any
 
 import duckdb
-from fakesnow.statement_type import DML_TYPE_IDS, SELECT
 from fakesnow.transforms import SERVER_VERSION
 from snowflake.connector.errors import Error
 from sqlglot import exp
@@ -17,14 +15,12 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from polygon_assets.sandbox.snowflake.bindings import batch_rows, bound_values, is_batch
-from polygon_assets.sandbox.snowflake.cursor import SandboxCursor
+from polygon_assets.sandbox.snowflake.answers import run_statement
 from polygon_assets.sandbox.snowflake.logins import Credentials, Sessions
 from polygon_assets.sandbox.snowflake.names import stored
-from polygon_assets.sandbox.snowflake.results import arrow_base64, column_info, text_rows
 from polygon_assets.sandbox.snowflake.session import Session, Warehouse
 from polygon_assets.sandbox.snowflake.storage import data_bytes
-from polygon_assets.sandbox.snowflake.uploads import BUCKET_PATH, Upload, upload_answer
+from polygon_assets.sandbox.snowflake.uploads import BUCKET_PATH, Upload
 
 _log = logging.getLogger(__name__)
 
@@ -140,7 +136,7 @@ class SnowflakeServer:
         body = await _body(request)
         base_url = f"{request.url.scheme}://{request.url.netloc}"
         try:
-            answer = await run_in_threadpool(_run_statement, session, body, base_url)
+            answer = await run_in_threadpool(run_statement, session, body, base_url)
         except Error as error:
             return _failure(f"{error.errno or 0:06d}", error.raw_msg or "", error.sqlstate)
         except duckdb.InterruptException:
@@ -210,70 +206,6 @@ class SnowflakeServer:
 
     def _session(self, request: Request) -> Session | None:
         return self.sessions.get(_token(request))
-
-
-def _run_statement(session: Session, body: Json, base_url: str) -> Json:
-    with session.lock:
-        try:
-            return _answer_to(session, body, base_url)
-        finally:
-            session.idle_since = time.monotonic()
-
-
-def _answer_to(session: Session, body: Json, base_url: str) -> Json:
-    cursor = session.cursor()
-    sql: str = body["sqlText"]
-    bindings: Json = body.get("bindings") or {}
-    if body.get("describeOnly"):
-        described = cursor.described(sql)
-        if described is not None:
-            return _description(cursor, described)
-    if bindings and is_batch(bindings):
-        affected = cursor.execute_rows(sql, batch_rows(bindings))
-        rows: Json = {"queryResultFormat": "json", "rowset": [[str(affected)]], "total": 1}
-        return _answer(cursor, rows)
-    cursor.execute(sql, binding_params=bound_values(bindings) if bindings else None)
-    if cursor.put is not None and cursor.statement is not None:
-        return upload_answer(cursor.put, cursor.statement, base_url)
-    return _answer(cursor, _rows(cursor))
-
-
-def _rows(cursor: SandboxCursor) -> Json:
-    table = cursor.arrow
-    if table is None:
-        return {"queryResultFormat": "arrow", "rowsetBase64": "", "total": 0}
-    if cursor.statement_type in DML_TYPE_IDS:
-        rowset = text_rows(table)
-        return {"queryResultFormat": "json", "rowset": rowset, "total": table.num_rows}
-    columns = [column_info(*column) for column in cursor.columns]
-    encoded = arrow_base64(table, columns)
-    return {"queryResultFormat": "arrow", "rowsetBase64": encoded, "total": table.num_rows}
-
-
-def _description(cursor: SandboxCursor, columns: list[tuple[str, str]]) -> Json:
-    cursor.columns = columns
-    is_query = cursor.statement_type == SELECT
-    rows: Json = (
-        {"queryResultFormat": "arrow", "rowsetBase64": ""}
-        if is_query
-        else {"queryResultFormat": "json", "rowset": []}
-    )
-    return {**_answer(cursor, {**rows, "total": 0}), "arrayBindSupported": not is_query}
-
-
-def _answer(cursor: SandboxCursor, rows: Json) -> Json:
-    session = cursor.session
-    return {
-        "parameters": [{"name": "TIMEZONE", "value": "Etc/UTC"}],
-        "rowtype": [column_info(*column) for column in cursor.columns],
-        "queryId": cursor.sfqid,
-        "statementTypeId": cursor.statement_type,
-        "finalDatabaseName": session.database,
-        "finalSchemaName": session.schema,
-        "finalWarehouseName": session.context["CURRENT_WAREHOUSE"],
-        "finalRoleName": session.context["CURRENT_ROLE"],
-        **rows,
-    }
 
 
 async def _body(request: Request) -> Json:

@@ -1,11 +1,16 @@
 """A Snowflake for the folder, and servers that end with their test."""
 
+import json
+import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from airbyte_publishing import Recorder
 from airbyte_server import Airbyte, end, start
+
+from polygon_assets.publish import api as publish_api
 
 
 @pytest.fixture(scope="session")
@@ -51,3 +56,27 @@ def airbyte(shared_airbyte: Airbyte) -> Airbyte:
     shared_airbyte.empty()
     shared_airbyte.choose("splits", "dividends", prefix="")
     return shared_airbyte
+
+
+@pytest.fixture
+def server(make_airbyte: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> Airbyte:
+    """An empty workspace, and the environment that points to it."""
+    found: Airbyte = make_airbyte()
+    for name, value in found.variables().items():
+        monkeypatch.setenv(name, value)
+    return found
+
+
+@pytest.fixture
+def requests(monkeypatch: pytest.MonkeyPatch) -> Iterator[Recorder]:
+    recorder = Recorder()
+    send = publish_api._send
+
+    def recorded(request: urllib.request.Request) -> Any:
+        body = json.loads(request.data) if request.data else None  # type: ignore[arg-type]
+        recorder.sent.append((request.get_method(), request.full_url, body))
+        return send(request)
+
+    monkeypatch.setattr(publish_api, "_send", recorded)
+    yield recorder
+    assert all(url.startswith("http://127.0.0.1") for _, url, _ in recorder.sent)

@@ -1,78 +1,19 @@
 """`polygon connector publish` against the sandbox's Airbyte."""
 
-import json
-import urllib.request
-from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from airbyte_server import WORKSPACE_ID, Airbyte
+from airbyte_publishing import DEFINITIONS, OBJECTS, Recorder, delete, found, run, source
+from airbyte_server import Airbyte
 from typer.testing import CliRunner
 
 from polygon_assets.cli.main import app
 from polygon_assets.connections import CONNECTIONS
-from polygon_assets.env import deployment_names
-from polygon_assets.preflight import MissingCredentialError, ServiceUnreachableError
 from polygon_assets.publish import api as publish_api
 from polygon_assets.publish.api import PublishError
 from polygon_assets.publish.manifest import read_manifest
-from polygon_assets.publish.publish import Change, publish
 
 pytestmark = pytest.mark.xdist_group("airbyte")
-
-DEFINITIONS = f"/workspaces/{WORKSPACE_ID}/definitions/declarative_sources"
-OBJECTS = 2 + 2 * len(CONNECTIONS)
-
-
-class Recorder:
-    """The requests that publishing sends."""
-
-    def __init__(self) -> None:
-        self.sent: list[tuple[str, str, Any]] = []
-
-    def writes(self) -> list[tuple[str, str, Any]]:
-        return [one for one in self.sent if one[0] != "GET" and "token" not in one[1]]
-
-
-@pytest.fixture
-def server(make_airbyte: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> Airbyte:
-    """An empty workspace, and the environment that points to it."""
-    found: Airbyte = make_airbyte()
-    for name, value in found.variables().items():
-        monkeypatch.setenv(name, value)
-    return found
-
-
-@pytest.fixture
-def requests(monkeypatch: pytest.MonkeyPatch) -> Iterator[Recorder]:
-    recorder = Recorder()
-    send = publish_api._send
-
-    def recorded(request: urllib.request.Request) -> Any:
-        body = json.loads(request.data) if request.data else None  # type: ignore[arg-type]
-        recorder.sent.append((request.get_method(), request.full_url, body))
-        return send(request)
-
-    monkeypatch.setattr(publish_api, "_send", recorded)
-    yield recorder
-    assert all(url.startswith("http://127.0.0.1") for _, url, _ in recorder.sent)
-
-
-def run(**options: bool) -> list[Change]:
-    return publish(deployment_names(), **options)
-
-
-def found(changes: list[Change], action: str) -> dict[str, tuple[str, ...]]:
-    return {f"{one.kind} {one.name}": one.details for one in changes if one.action == action}
-
-
-def source(server: Airbyte, name: str) -> dict[str, Any]:
-    return next(one for one in server.call("GET", "/sources")["data"] if one["name"] == name)
-
-
-def delete(server: Airbyte, connection: dict[str, Any]) -> None:
-    path = f"/api/public/v1/connections/{connection['connectionId']}"
-    assert server.raw_call("DELETE", path)[0] == 204
 
 
 def test_an_empty_workspace_gets_everything(server: Airbyte) -> None:
@@ -213,88 +154,6 @@ def test_a_private_key_replaces_the_password(
         "private_key": "**********",
     }
     assert {change.action for change in run()} == {"unchanged"}
-
-
-def test_several_objects_of_one_name_are_refused_before_anything_is_written(
-    server: Airbyte, requests: Recorder
-) -> None:
-    run()
-    first = source(server, "polygon_bars")
-    body = {name: first[name] for name in ("name", "workspaceId", "definitionId")}
-    server.call(
-        "POST", "/sources", {**body, "configuration": {"api_key": "k", "start_date": "2005-02-28"}}
-    )
-    requests.sent.clear()
-    with pytest.raises(PublishError, match=r"Several sources .* same name: polygon_bars"):
-        run()
-    assert requests.writes() == []
-
-
-def test_a_workspace_of_another_deployment_is_refused(
-    server: Airbyte, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    run()
-    monkeypatch.setenv("POLYGON_DEPLOYMENT", "prod")
-    with pytest.raises(PublishError, match="writes to POLYGON_LOCAL, not to POLYGON:"):
-        run()
-
-
-def test_a_connection_with_other_ends_is_refused(server: Airbyte) -> None:
-    run()
-    connection = server.connection("polygon_bars")
-    delete(server, connection)
-    body = {
-        "name": "polygon_bars",
-        "sourceId": source(server, "polygon_actions")["sourceId"],
-        "destinationId": connection["destinationId"],
-    }
-    server.call("POST", "/connections", body)
-    with pytest.raises(PublishError, match="polygon_bars joins another source"):
-        run()
-
-
-def test_a_source_of_another_connector_is_refused(server: Airbyte) -> None:
-    server.make_workspace()
-    with pytest.raises(PublishError, match="polygon_actions is not one of the definition"):
-        run()
-
-
-@pytest.mark.parametrize(
-    ("variables", "error", "sentence"),
-    [
-        ({"AIRBYTE_CLIENT_SECRET": "x"}, PublishError, "check AIRBYTE_CLIENT_ID and"),
-        ({"AIRBYTE_WORKSPACE_ID": "w"}, PublishError, "check AIRBYTE_WORKSPACE_ID"),
-        ({"AIRBYTE_REST_URL": "http://127.0.0.1:9/v1"}, ServiceUnreachableError, "AIRBYTE_REST"),
-        (
-            {"POLYGON_DEPLOYMENT": "branch", "DAGSTER_CLOUD_PULL_REQUEST_ID": "7"},
-            PublishError,
-            "Airbyte is off in branch deployments",
-        ),
-        (
-            {"AIRBYTE_REST_URL": "https://api.airbyte.com/v1"},
-            PublishError,
-            "api.airbyte.com cannot reach http://127.0.0.1:18100",
-        ),
-        (
-            {"POLYGON_REST_URL": "https://api.massive.com", "POLYGON_API_KEY": ""},
-            MissingCredentialError,
-            "POLYGON_API_KEY is not set",
-        ),
-        ({"CONNECTOR_REQUESTS_PER_MINUTE": "60000"}, PublishError, r"\(422\).*requests_per_minute"),
-    ],
-)
-def test_what_is_wrong_is_one_sentence(
-    server: Airbyte,
-    monkeypatch: pytest.MonkeyPatch,
-    variables: dict[str, str],
-    error: type[Exception],
-    sentence: str,
-) -> None:
-    for name, value in variables.items():
-        monkeypatch.setenv(name, value)
-    with pytest.raises(error, match=sentence) as raised:
-        run()
-    assert "\n" not in str(raised.value)
 
 
 def test_a_run_that_broke_off_is_finished_by_the_next(

@@ -1,0 +1,36 @@
+"""The benchmarks run, on a small scale; their figures are not judged here."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300), pytest.mark.usefixtures("builds")]
+
+
+def run(script: str, *options: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", str(HERE / script), *options],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "rows/s" in done.stdout, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_backfill_is_one_run_with_figures_for_each_stage() -> None:
+    printed = run("backfill.py", "--sessions", "3", "--symbols", "50")
+    assert "of 3 sessions" in printed
+    assert "run succeeded" in printed
+    for stage in ("connector", "protocol (Airbyte)", "load (warehouse)", "Dagster"):
+        assert stage in printed
+
+
+def test_flat_files_print_the_ratio_to_bare_engines() -> None:
+    printed = run("flat_files.py", "--symbols", "20")
+    assert "x bare DuckDB" in printed
+    assert "x bare pyarrow" in printed
