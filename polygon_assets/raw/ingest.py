@@ -148,11 +148,12 @@ def failure_of(
     if not missing:
         return None
     stale = [day for day in missing if day in after]
+    chosen = " It is read for the tickers in CONNECTOR_TICKERS only." if table.by_ticker else ""
     old = f" The rows of {_names(stale)} are from an earlier sync." if stale else ""
     return TableFailure(
         table.name,
         f"the sync succeeded, but it brought {table.name} no rows for {_names(missing)}: the "
-        f"vendor has not published the session yet, or the plan does not include it.{old}",
+        f"vendor has not published the session yet, or the plan does not include it.{old}{chosen}",
         tuple(missing),
     )
 

@@ -81,6 +81,11 @@ class StreamTable(RawTable):
     requests_per_day: int = 0
     whole_sessions: bool = True
 
+    @property
+    def by_ticker(self) -> bool:
+        """Whether it is read for chosen tickers only, each with requests of its own."""
+        return "{ticker}" in self.path
+
     def is_path(self, path: str) -> bool:
         """Whether a request with this path was one of the stream's."""
         words = re.split(r"\{\w+\}", self.path)

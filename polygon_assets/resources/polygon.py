@@ -13,25 +13,33 @@ from polygon_assets.preflight import POLYGON, explained
 from polygon_assets.settings import PolygonSettings, from_env
 
 
+PATIENT_RETRIES = 10
+"""The client waits 0.2, 0.4, 0.8, ... seconds: with so many, longer than a minute, after which the
+free plan allows five more requests."""
+
+
 class Polygon(dg.ConfigurableResource[Any]):
     """The vendor, and the clock of the market."""
 
     rest_url: str = Field(description="REST base address")
     api_key: str = Field(description="API key, sent as a bearer token")
 
-    def client(self) -> RESTClient:
+    def client(self, retries: int = 3) -> RESTClient:
         """The official client. It retries, and follows pages by itself."""
-        return RESTClient(api_key=self.api_key, base=self.rest_url)
+        return RESTClient(api_key=self.api_key, base=self.rest_url, retries=retries)
 
     def sample(self, path: str, parameters: Mapping[str, str]) -> Any:
         """The vendor's answer to one request, as JSON; the client's own types drop new fields.
+
+        Waits out a rate limit: nothing depends on a sample in a hurry.
 
         Raises:
             polygon.exceptions.BadResponse: The vendor refused; the text is its own.
             urllib3.exceptions.HTTPError: The vendor could not be asked.
             ValueError: The answer is not JSON.
         """
-        answer = self.client()._get(path, params=dict(parameters), raw=True)  # pyright: ignore[reportPrivateUsage]
+        client = self.client(PATIENT_RETRIES)
+        answer = client._get(path, params=dict(parameters), raw=True)  # pyright: ignore[reportPrivateUsage]
         return json.loads(answer.data)
 
     def now(self) -> datetime:

@@ -15,6 +15,7 @@ from polygon_assets.defs.actions.assets import polygon_actions
 from polygon_assets.defs.bars.assets import polygon_bars
 from polygon_assets.defs.fundamentals.assets import polygon_fundamentals
 from polygon_assets.defs.reference.assets import polygon_reference
+from polygon_assets.defs.symbols.assets import polygon_symbols
 from polygon_assets.resources.airbyte import PolygonAirbyte, SyncReport
 from polygon_assets.resources.airbyte_job import StreamCounts
 from polygon_assets.resources.snowflake import Warehouse
@@ -79,7 +80,10 @@ def read_again(snowflake: Warehouse, first: str, last: str, *but: str) -> SyncRe
 
 
 def run(
-    asset: dg.AssetsDefinition, snowflake: Warehouse, tags: dict[str, str]
+    asset: dg.AssetsDefinition,
+    snowflake: Warehouse,
+    tags: dict[str, str],
+    only: str | None = None,
 ) -> dg.ExecuteInProcessResult:
     scripted = ScriptedAirbyte(
         rest_api_base_url="http://127.0.0.1:9",
@@ -91,7 +95,11 @@ def run(
     definitions = dg.Definitions([asset], resources={"airbyte": scripted, "snowflake": snowflake})
     job = definitions.resolve_implicit_global_asset_job_def()
     return job.execute_in_process(
-        run_config=QUIET, tags=tags, instance=shared_instance(), raise_on_error=False
+        run_config=QUIET,
+        tags=tags,
+        instance=shared_instance(),
+        raise_on_error=False,
+        asset_selection=[dg.AssetKey(["raw", "polygon", only])] if only else None,
     )
 
 
@@ -193,6 +201,19 @@ def test_the_other_tables_of_a_connection_are_materialized(snowflake: Warehouse)
     assert named == {"exchanges": [MONDAY]}
     others = ["conditions", "market_holidays", "ticker_types", "tickers"]
     assert sorted(metadata(result)) == others
+
+
+def test_one_table_of_a_connection_is_judged_alone(snowflake: Warehouse) -> None:
+    effects.append(lambda first, last: read_again(snowflake, first, last, "exchanges"))
+    result = run(polygon_reference, snowflake, one_session(MONDAY), only="tickers")
+    assert result.success
+    assert list(metadata(result)) == ["tickers"]
+
+
+def test_a_table_of_chosen_tickers_says_where_they_are_chosen(snowflake: Warehouse) -> None:
+    effects.append(lambda _first, _last: REPORT)
+    text, _ = failure(run(polygon_symbols, snowflake, one_session(MONDAY), only="open_close"))
+    assert "for the tickers in CONNECTOR_TICKERS only" in text
 
 
 def test_a_dataset_outside_the_plan_fails_its_table_alone(snowflake: Warehouse) -> None:

@@ -1,5 +1,7 @@
 """schema_drift: new fields of the vendor, fields without a column, columns that are empty now."""
 
+import json
+import urllib.request
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
@@ -133,3 +135,11 @@ def test_the_vendors_own_fault_is_found(snowflake: Warehouse, simulated: Polygon
     evaluation = drift(snowflake, simulated, "exchanges")
     assert evaluation.passed
     assert count(evaluation, "fields_in_sample") != 0
+
+
+def test_a_rate_limit_is_waited_out(simulated: Polygon) -> None:
+    body = json.dumps({"kind": "429", "count": 5, "path": "/v3/reference/exchanges"}).encode()
+    url = f"{simulated.rest_url}/sandbox/faults"
+    urllib.request.urlopen(urllib.request.Request(url, body, method="POST"), timeout=10).close()
+    day = datetime.fromisoformat(MONDAY).date()
+    assert "mic" in sent_fields(simulated, TABLES["exchanges"], day)
