@@ -56,6 +56,11 @@ class PolygonAirbyte(AirbyteWorkspace):
     poll_interval: float = Field(
         default=1.0, description="Seconds between two looks at a running sync."
     )
+    # Airbyte that is away for some seconds, such as for an update, fails no sync.
+    request_max_retries: int = Field(
+        default=15, description="How often a request that failed is sent again."
+    )
+    request_retry_delay: float = Field(default=1.0, description="Seconds before each time.")
 
     def sync_window(self, connection_name: str, first: str, last: str) -> SyncReport:
         """Read the days from first to last again, whatever was read before.
