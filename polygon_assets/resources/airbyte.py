@@ -54,7 +54,7 @@ class PolygonAirbyte(AirbyteWorkspace):
     """
 
     poll_interval: float = Field(
-        default=1.0, description="Seconds between two looks at a running sync."
+        default=0.5, description="Seconds between two looks at a running sync."
     )
     # Airbyte that is away for some seconds, such as for an update, fails no sync.
     request_max_retries: int = Field(
