@@ -12,7 +12,6 @@ from pydantic import Field
 from polygon_assets.preflight import POLYGON, explained
 from polygon_assets.settings import PolygonSettings, from_env
 
-
 PATIENT_RETRIES = 10
 """The client waits 0.2, 0.4, 0.8, ... seconds: with so many, longer than a minute, after which the
 free plan allows five more requests."""
