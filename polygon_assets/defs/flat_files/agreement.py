@@ -9,10 +9,10 @@ from polygon_assets.defs.flat_files.tables import (
     FLAT_DAILY_BARS,
     MINUTE_BARS,
     FlatFileTable,
-    existing_tables,
 )
 from polygon_assets.defs.symbols.assets import MINUTE_BARS as SYMBOL_MINUTE_BARS
 from polygon_assets.partitions import SessionWindow
+from polygon_assets.raw.deliveries import existing_tables
 from polygon_assets.raw.table import RawTable
 from polygon_assets.resources.snowflake import Warehouse
 

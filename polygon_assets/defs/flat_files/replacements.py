@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from datetime import date
 
 from polygon_assets.defs.flat_files.loading import LOADS
-from polygon_assets.defs.flat_files.tables import FlatFileTable, existing_tables
+from polygon_assets.defs.flat_files.tables import FlatFileTable
 from polygon_assets.partitions import SessionWindow
+from polygon_assets.raw.deliveries import existing_tables
 from polygon_assets.resources.flat_files import Bucket, key_of
 from polygon_assets.resources.snowflake import Warehouse
 

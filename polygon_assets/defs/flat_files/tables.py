@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 from polygon_assets.raw.table import RawTable
-from polygon_assets.resources.snowflake import Warehouse
 
 COLUMNS = {
     "ticker": "VARCHAR",
@@ -49,12 +48,3 @@ FLAT_DAILY_BARS = FlatFileTable(
     dataset="day_aggs_v1",
 )
 TABLES = (MINUTE_BARS, FLAT_DAILY_BARS)
-
-
-def existing_tables(snowflake: Warehouse) -> frozenset[str]:
-    """The tables of the schema RAW, in lower case. Each is made at its first load."""
-    rows = snowflake.query(
-        f"SELECT TABLE_NAME FROM {snowflake.database}.INFORMATION_SCHEMA.TABLES "
-        "WHERE TABLE_SCHEMA = 'RAW'"
-    )
-    return frozenset(str(name).lower() for (name,) in rows)
