@@ -25,11 +25,6 @@ class Clock:
         self._hold_at: float | None = None
         self._follows_wall = True
 
-    @property
-    def follows_wall(self) -> bool:
-        """Whether no replay moves the clock."""
-        return self._follows_wall
-
     def now_ms(self) -> float:
         """UTC epoch milliseconds."""
         if self._follows_wall:

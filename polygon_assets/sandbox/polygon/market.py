@@ -9,7 +9,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from polygon_assets import sessions
 from polygon_assets.sandbox.polygon.history import History, history
 from polygon_assets.sandbox.polygon.universe import Security, security
 
@@ -139,11 +138,6 @@ class Market:
         with self._year_lock:  # else requests at the same time would all compute the year
             year = self._year(day.year)
         return year.day(day)
-
-
-def has_intraday(day: date) -> bool:
-    """Whether bars shorter than a day exist: only where the session's hours are known."""
-    return sessions.is_session(day)
 
 
 def _bar(ticker: str, columns: History, row: int) -> DailyBar:
