@@ -1,9 +1,10 @@
 """The sink, killed without warning after one of its steps.
 
-``TEST_CRASH_AT=insert`` kills it after its first insert; ``TEST_CRASH_PROBABILITY=0.2`` with that
-probability after any step; ``TEST_NO_TOKEN=1`` leaves the insert token out.
+``TEST_CRASH_AT=insert`` kills it after its first insert; ``TEST_CRASH_STEP=3`` after its third
+step, whichever that is; ``TEST_NO_TOKEN=1`` leaves the insert token out.
 """
 
+import itertools
 import os
 import random
 import sys
@@ -13,13 +14,15 @@ from polygon_stream.batches import Batch
 from polygon_stream.sink import Sink
 from polygon_stream.tick_writer import TickWriter
 
-CRASH_PROBABILITY = float(os.environ.get("TEST_CRASH_PROBABILITY", "0"))
+CRASH_STEP = int(os.environ.get("TEST_CRASH_STEP", "0"))
 CRASH_AT = os.environ.get("TEST_CRASH_AT")
 CRASH_EXIT = 9
 
+steps = itertools.count(1)
+
 
 def crash_after(name: str) -> None:
-    if name == CRASH_AT or random.random() < CRASH_PROBABILITY:
+    if next(steps) == CRASH_STEP or name == CRASH_AT:
         sys.stderr.write(f"CRASH {name}\n")
         sys.stderr.flush()
         os._exit(CRASH_EXIT)
