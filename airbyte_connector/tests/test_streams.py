@@ -78,16 +78,14 @@ def test_a_stream_is_read_and_read_again(name: str, vendor: Any, read_stream: Re
     state = last_state(output)
     again = read_stream(name, state=state, **CASES[name] | {"lookback_days": 1})
     assert not again.errors
-    assert _without_duration(last_state(again)) == _without_duration(state)
+    after = last_state(again)
+    # The CDK writes the seconds of a sync, at least one, into the state of a stream with parts.
+    seconds = {"lookback_window": max(after.get("lookback_window", 0), 1)}
+    assert after == state | (seconds if "states" in state else {})
     read_again = {key(name, record) for record in records(again)}
     assert read_again == {
         key(name, record) for record in found if _is_looked_back_at(name, record, state)
     }
-
-
-def _without_duration(state: dict[str, Any]) -> dict[str, Any]:
-    """The CDK writes the seconds that a sync took into the state of a stream with partitions."""
-    return {name: value for name, value in state.items() if name != "lookback_window"}
 
 
 def test_a_dataset_outside_the_plan_is_skipped_with_a_notice(
