@@ -9,7 +9,9 @@ from polygon_assets.defs.flat_files.sensors import (
     flat_files_job,
     flat_files_next_day,
 )
-from polygon_assets.defs.marts.assets import market_models
+from polygon_assets.defs.marts.assets import model_assets
+from polygon_assets.defs.marts.checks import bars_final
+from polygon_assets.defs.marts.finalize import finalize_job, finalize_next_day
 from polygon_assets.defs.platform.schedules import platform_definitions
 from polygon_assets.defs.raw import raw_assets, raw_checks
 from polygon_assets.defs.reconcile.assets import reconcile_daily_bars
@@ -22,15 +24,10 @@ from polygon_assets.defs.ticks.sensors import kafka_lag, market_hours, stream_co
 from polygon_assets.env import deployment_names
 from polygon_assets.resources.assemble import resources
 
-assets = [
-    *raw_assets,
-    market_models,
-    *stream_specs,
-    *rollup_assets,
-    reconcile_daily_bars,
-]
+assets = [*raw_assets, *model_assets, *stream_specs, *rollup_assets, reconcile_daily_bars]
 checks = [
     *raw_checks,
+    bars_final,
     *flat_file_checks,
     *ticks_checks,
     *rollup_checks,
@@ -42,8 +39,8 @@ defs = dg.Definitions.merge(
     dg.Definitions(
         assets=[*assets, *flat_file_assets],
         asset_checks=checks,
-        jobs=[flat_files_job],
-        schedules=[flat_files_next_day],
+        jobs=[flat_files_job, finalize_job],
+        schedules=[flat_files_next_day, finalize_next_day],
         sensors=[market_hours, kafka_lag, stream_complete, flat_file_replacements],
         resources=resources(deployment_names()),
         # A step waits for outside systems most of its time: a process for each costs more.

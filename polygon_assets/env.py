@@ -37,7 +37,7 @@ class Names:
 
     @property
     def snowflake_database(self) -> str:
-        """The database that holds the schemas RAW, STAGING, INTERMEDIATE, MARTS, RECONCILE."""
+        """The database with the schemas RAW, STAGING, INTERMEDIATE, MARTS, SNAPSHOTS, RECONCILE."""
         return f"POLYGON{self.suffix}".upper()
 
     @property

@@ -13,6 +13,7 @@ OWNERS = {
     "staging": "team:analytics",
     "intermediate": "team:analytics",
     "marts": "team:analytics",
+    "snapshots": "team:analytics",
     "kafka": "team:streaming",
     "clickhouse": "team:streaming",
     "reconcile": "team:market-data",

@@ -1,8 +1,8 @@
 """The NYSE calendar as plain functions.
 
 A *session* is a trading day, named by its New York date. The calendar is the seed
-``dim_trading_session`` of the dbt project, so that Python and SQL cannot disagree; it covers
-2003-09-10 (the first day of the vendor's history) to 2030-12-31.
+``dim_trading_session`` of the dbt project, so that Python and SQL cannot disagree. Here it counts
+from 2003-09-10, the first day of the vendor's history, to 2030-12-31.
 """
 
 import csv
@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 from polygon_assets.env import PROJECT_ROOT
 
 NEW_YORK = ZoneInfo("America/New_York")
+HISTORY_BEGINS = date(2003, 9, 10)
 CALENDAR_FILE = PROJECT_ROOT / "dbt_polygon" / "seeds" / "dim_trading_session.csv"
 
 
@@ -41,7 +42,8 @@ class Session:
 @lru_cache(maxsize=1)
 def _calendar() -> dict[date, Session]:
     with CALENDAR_FILE.open(newline="") as file:
-        return {session.session_date: session for session in map(_parse, csv.DictReader(file))}
+        parsed = map(_parse, csv.DictReader(file))
+        return {one.session_date: one for one in parsed if one.session_date >= HISTORY_BEGINS}
 
 
 def _parse(row: dict[str, str]) -> Session:

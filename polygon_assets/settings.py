@@ -38,6 +38,11 @@ class SnowflakeSettings(BaseSettings):
     )
     role: str = Field(default="SANDBOX", description="Role", examples=["TRANSFORMER"])
     warehouse: str = Field(default="SANDBOX", description="Warehouse", examples=["TRANSFORMING"])
+    warehouse_marts: str = Field(
+        default="",
+        description="Larger warehouse for dbt's intermediate models and marts; the same when empty",
+        examples=["TRANSFORMING_L"],
+    )
 
     @property
     def address(self) -> tuple[str, int, str]:

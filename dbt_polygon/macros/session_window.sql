@@ -4,23 +4,49 @@
 {%- endmacro %}
 
 
-{#- Incremental strategy `session_window`: in one transaction, replace every row of the window, and
-    every row that the query restates outside of it. A row that has left the source leaves the
-    window too, which delete+insert by key would keep. -#}
-{% macro get_incremental_session_window_sql(arg_dict) -%}
-    {%- set target = arg_dict["target_relation"] -%}
-    {%- set source = arg_dict["temp_relation"] -%}
-    {%- set columns = get_quoted_csv(arg_dict["dest_columns"] | map(attribute="name")) -%}
-    {%- set keys = arg_dict["unique_key"] | join(", ") -%}
-    {%- set dml -%}
-        delete from {{ target }}
-        where {{ in_session_window("session_date") }};
+{#- When a row got its present content (UTC, the warehouse's clock). Only rows whose content changes
+    are written, so it tells which rows are news to the models below. -#}
+{% macro changed_at() -%}
+    cast(convert_timezone('UTC', current_timestamp()) as timestamp_ntz)
+{%- endmacro %}
 
-        delete from {{ target }}
-        where ({{ keys }}) in (select {{ keys }} from {{ source }});
 
-        insert into {{ target }} ({{ columns }})
-        select {{ columns }} from {{ source }}
-    {%- endset -%}
-    {{ return(snowflake_dml_explicit_transaction(dml)) }}
+{#- Rows of a model above that changed after this model was last written: a condition. -#}
+{% macro is_news(column="changed_at") -%}
+    {{ column }} > (select coalesce(max(changed_at), cast('1900-01-01' as timestamp_ntz)) from {{ this }})
+{%- endmacro %}
+
+
+{#- Securities with the first session from which this model must be computed again, as a query:
+    a bar that changed, arrived late or vanished matters to every later bar of its security, and a
+    new adjustment factor to all of them. -#}
+{% macro restated_from(bars, factors=none) -%}
+    select
+        security_id,
+        min(session_date) as from_session
+    from (
+        select
+            security_id,
+            session_date
+        from {{ bars }}
+        where {{ is_news() }}
+        union all
+        {% if factors -%}
+        select
+            security_id,
+            cast('1900-01-01' as date) as session_date
+        from {{ factors }}
+        where {{ is_news() }}
+        union all
+        {% endif -%}
+        select
+            stored.security_id,
+            stored.session_date
+        from {{ this }} as stored
+        left join {{ bars }} as bars
+            on stored.session_date = bars.session_date
+            and stored.symbol = bars.symbol
+        where {{ in_session_window("stored.session_date") }} and bars.symbol is null
+    ) as changed
+    group by security_id
 {%- endmacro %}

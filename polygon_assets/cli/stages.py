@@ -13,6 +13,7 @@ from polygon_assets.cli.latency import StreamFacts, stream_facts
 from polygon_assets.cli.runs import CheckOutcome, Runner, RunOutcome
 from polygon_assets.cli.tables import TableFacts, table_facts
 from polygon_assets.definitions import defs
+from polygon_assets.defs.marts.assets import bridge_models
 from polygon_assets.defs.platform.freshness import NAME as SESSION_FRESHNESS
 from polygon_assets.defs.ticks.sensors import kafka_lag, market_hours, stream_complete
 from polygon_assets.env import deployment_names
@@ -22,7 +23,7 @@ from polygon_assets.sandbox.layout import SandboxLayout
 from polygon_assets.sandbox.market import SimulatedMarket
 from polygon_assets.sessions import session
 
-BATCH_LAYERS = ("raw", "staging", "intermediate", "marts")
+BATCH_LAYERS = ("raw", "staging", "intermediate", "marts", "snapshots")
 EVENING = timedelta(hours=4)
 """After the close: late enough for the session to be due."""
 
@@ -98,7 +99,11 @@ class Demo:
             stage.finish("schemas, tables, topics, services")
 
     def _batch(self) -> None:
-        keys = [key for key in self._asset_keys() if key.path[0] in BATCH_LAYERS]
+        keys = [
+            key
+            for key in self._asset_keys()
+            if key.path[0] in BATCH_LAYERS and key not in bridge_models.keys
+        ]
         with self.board.stage("batch", self._work(keys)) as stage:
             stage.update(0, note="connector → Airbyte → Snowflake → dbt")
             outcome = self.runner.assets(keys, self.window, stage.update)
@@ -129,7 +134,9 @@ class Demo:
         keys = [
             key
             for key in self._asset_keys()
-            if key.path[0] == "reconcile" or key.path[:2] == ["clickhouse", "rollups"]
+            if key.path[0] == "reconcile"
+            or key.path[:2] == ["clickhouse", "rollups"]
+            or key in bridge_models.keys
         ]
         window = SessionWindow(self.streamed, self.streamed)
         with self.board.stage("rollups", self._work(keys)) as stage:

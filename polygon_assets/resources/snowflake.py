@@ -1,5 +1,6 @@
 """Snowflake: the warehouse of the batch half."""
 
+import json
 from collections.abc import Generator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -13,7 +14,10 @@ from polygon_assets.env import Names
 from polygon_assets.preflight import SNOWFLAKE, explained
 from polygon_assets.settings import SnowflakeSettings, from_env
 
-SCHEMAS = ("RAW", "STAGING", "INTERMEDIATE", "MARTS", "RECONCILE")
+SCHEMAS = ("RAW", "STAGING", "INTERMEDIATE", "MARTS", "SNAPSHOTS", "RECONCILE")
+
+APP = "polygon-assets"
+"""What the query tag of every statement calls this code, see dbt's macro ``query_tag``, too."""
 
 Row = tuple[Any, ...]
 
@@ -72,7 +76,10 @@ def warehouse(names: Names) -> Warehouse:
             "host": host,
             "port": port,
             "protocol": protocol,
-            "session_parameters": {"CLIENT_OUT_OF_BAND_TELEMETRY_ENABLED": False},
+            "session_parameters": {
+                "CLIENT_OUT_OF_BAND_TELEMETRY_ENABLED": False,
+                "QUERY_TAG": json.dumps({"app": APP, "deployment": names.deployment.value}),
+            },
         },
         **credentials,
     )

@@ -1,6 +1,7 @@
 """Every asset has what every asset must have."""
 
 import io
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -13,9 +14,14 @@ from rich.table import Table
 
 from polygon_assets.defs.platform.freshness import NAME as SESSION_FRESHNESS
 from polygon_assets.defs.raw import STREAM_TABLES
+from polygon_assets.manifest import MANIFEST
 from polygon_assets.partitions import NYSE_SESSIONS
 from polygon_assets.policies import OWNERS, UNPARTITIONED_REASON
 from polygon_assets.raw.table import StreamTable
+
+DBT_LAYERS = ("staging", "intermediate", "marts", "snapshots")
+OWN_CHECKS = (SESSION_FRESHNESS, "bars_final")
+"""Checks on dbt's models that are not dbt's tests."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +88,7 @@ def test_every_asset_is_covered(
     console.print(table)
     record_property("coverage of the assets", console.export_text())
     assert [row.key for row in rows if not row.complete] == []
-    assert len(rows) == 45
+    assert len(rows) == 65
 
 
 def test_keys_are_layer_schema_table_in_lower_case(graph: AssetGraph) -> None:
@@ -167,5 +173,37 @@ def test_schedules_and_sensors_run_by_default(definitions: dg.Definitions) -> No
         "freshness_evening",
         "flat_file_replacements",
         "flat_files_next_day",
+        "finalize_next_day",
     }
     assert set(statuses.values()) == {"RUNNING"}
+
+
+def test_a_dbt_test_blocks_unless_it_only_warns(graph: AssetGraph) -> None:
+    nodes = json.loads(MANIFEST.read_text())["nodes"].values()
+    warning = {node["name"] for node in nodes if node["config"].get("severity") == "warn"}
+    checks = {
+        key: graph.get(key).blocking
+        for key in graph.asset_check_keys
+        if key.asset_key.path[0] in DBT_LAYERS and key.name not in OWN_CHECKS
+    }
+    assert len(checks) > 100
+    assert {key.name for key, blocking in checks.items() if not blocking} <= warning
+    assert not any(blocking for key, blocking in checks.items() if key.name in warning)
+
+
+def test_the_reconciled_facts_come_after_the_reconciliation(graph: AssetGraph) -> None:
+    facts = dg.AssetKey(["marts", "market", "fct_stream_reconciliation"])
+    reconciled = dg.AssetKey(["reconcile", "market", "daily_bars"])
+    assert reconciled in graph.get(facts).parent_keys
+    assert facts not in graph.get_ancestor_asset_keys(reconciled)
+    assert graph.get(facts).pools == {"dbt"}
+
+
+def test_dashboards_name_models_that_exist() -> None:
+    manifest = json.loads(MANIFEST.read_text())
+    exposures = {one["label"]: one for one in manifest["exposures"].values()}
+    assert exposures.keys() == {"bi/daily_market", "bi/live_market"}
+    for one in exposures.values():
+        assert one["type"] == "dashboard"
+        assert one["owner"]["name"] == "analytics"
+        assert set(one["depends_on"]["nodes"]) <= manifest["nodes"].keys()

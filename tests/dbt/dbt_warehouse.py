@@ -10,10 +10,11 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pytest
 import snowflake.connector
 from real_market_data import Row
 from snowflake.connector import SnowflakeConnection
@@ -21,6 +22,8 @@ from snowflake.connector import SnowflakeConnection
 REPOSITORY = Path(__file__).parents[2]
 PROJECT = REPOSITORY / "dbt_polygon"
 EXTRACTED_AT = "2013-03-02T00:00:00Z"
+
+ARRIVAL_COLUMNS = ("CHANGED_AT", "LOADED_AT")
 
 AIRBYTE_COLUMNS = {
     "_AIRBYTE_RAW_ID": "varchar",
@@ -72,6 +75,22 @@ RAW_TABLES = {
         "FREQUENCY": "number(38, 0)",
         "HISTORICAL_ADJUSTMENT_FACTOR": "float",
     },
+    "TICKER_EVENTS": {
+        "SESSION_DATE": "date",
+        **dict.fromkeys(("TICKER", "NAME", "COMPOSITE_FIGI", "CIK"), "varchar"),
+        "EVENTS": "variant",
+    },
+    "TICKER_DETAILS": {
+        "SESSION_DATE": "date",
+        **dict.fromkeys(("TICKER", "SIC_CODE", "SIC_DESCRIPTION"), "varchar"),
+        "LIST_DATE": "date",
+        "SHARE_CLASS_SHARES_OUTSTANDING": "float",
+    },
+    "FINANCIALS": {
+        "FILING_DATE": "date",
+        "TICKERS": "variant",
+        "SIC": "varchar",
+    },
 }
 
 
@@ -81,6 +100,9 @@ class Warehouse:
 
     connection: SnowflakeConnection
     dbt: subprocess.Popen[str]
+    server: "subprocess.Popen[bytes]"
+    seconds: dict[str, float] = field(default_factory=dict)
+    """How long each node of the last run took."""
 
     def insert(self, table: str, rows: Sequence[Row]) -> None:
         """Add rows to a raw table; columns that a row does not name are null."""
@@ -101,22 +123,64 @@ class Warehouse:
         )
 
     def rows(self, table: str, order: str = "session_date, symbol") -> list[tuple[Any, ...]]:
-        """The rows of a mart, in an order."""
+        """The rows of a mart, in an order, without the columns that tell when a row came."""
         cursor = self.connection.cursor()
         cursor.execute(f"select * from MARTS.{table} order by {order}")
+        kept = [n for n, one in enumerate(cursor.description) if one.name not in ARRIVAL_COLUMNS]
+        return [tuple(row[n] for n in kept) for row in cursor.fetchall()]
+
+    def query(self, sql: str) -> list[tuple[Any, ...]]:
+        """The rows of a statement."""
+        cursor = self.connection.cursor()
+        cursor.execute(sql)
         return [tuple(row) for row in cursor.fetchall()]
 
-    def run_dbt(self, *arguments: str, window: tuple[str, str] | None = None) -> dict[str, str]:
+    def now(self) -> str:
+        """The warehouse's clock, in UTC."""
+        return str(self.query("select cast(sysdate() as varchar)")[0][0])
+
+    def touched(self, since: str) -> dict[str, int]:
+        """How many rows of each mart were written after a moment of `now`; without the others."""
+        marts = self.query(
+            "select table_name from information_schema.columns "
+            "where table_schema = 'MARTS' and column_name = 'CHANGED_AT' order by table_name"
+        )
+        found = {
+            name.lower(): self.query(
+                f"select count(*) from MARTS.{name} where changed_at > '{since}'"
+            )[0][0]
+            for (name,) in marts
+        }
+        return {name: count for name, count in found.items() if count}
+
+    def run_dbt(
+        self,
+        *arguments: str,
+        window: tuple[str, str] | None = None,
+        variables: dict[str, str] | None = None,
+    ) -> dict[str, str]:
         """Run dbt; the status of every node by name. Errors are results, not exceptions."""
-        variables = {"first_session": window[0], "last_session": window[1]} if window else {}
+        variables = dict(variables or {})
+        if window:
+            variables |= {"first_session": window[0], "last_session": window[1]}
         assert self.dbt.stdin is not None
         assert self.dbt.stdout is not None
         self.dbt.stdin.write(json.dumps([*arguments, "--vars", json.dumps(variables)]) + "\n")
         self.dbt.stdin.flush()
         for line in self.dbt.stdout:
             if line.startswith("RESULT "):
-                return json.loads(line.removeprefix("RESULT "))
+                nodes = json.loads(line.removeprefix("RESULT "))
+                self.seconds = {name: seconds for name, (_, seconds) in nodes.items()}
+                return {name: status for name, (status, _) in nodes.items()}
         raise AssertionError(f"dbt ended with exit code {self.dbt.wait()} during {arguments}")
+
+
+def assert_same_rows(found: list[tuple[Any, ...]], expected: list[tuple[Any, ...]]) -> None:
+    """Equal rows, numbers up to the last bits, which depend on the order of a sum's parts."""
+    assert len(found) == len(expected)
+    pairs = [pair for pair in zip(found, expected, strict=True) if pair[0] != pair[1]]
+    different = [(a, b) for a, b in pairs if a != pytest.approx(b, rel=1e-9, abs=1e-13)]
+    assert different[:3] == []
 
 
 @contextmanager
@@ -139,7 +203,7 @@ def warehouse(folder: Path) -> Iterator[Warehouse]:
         _wait_until_healthy(port, server)
         with _connect(port) as connection:
             _create_raw_tables(connection)
-            yield Warehouse(connection, dbt)
+            yield Warehouse(connection, dbt, server)
     finally:
         for process in (dbt, server):
             if process is not None:

@@ -14,20 +14,32 @@ import pandas_market_calendars
 import pytest
 
 SEED = Path(__file__).parents[2] / "dbt_polygon" / "seeds" / "dim_trading_session.csv"
-FIRST = "2003-09-10"
+FIRST = "2000-01-03"
 LAST = "2030-12-31"
 COLUMNS = [
     "session_date",
+    "session_number",
     "open_at",
     "close_at",
+    "pre_market_open_at",
+    "post_market_close_at",
     "is_half_day",
     "previous_session_date",
     "next_session_date",
 ]
 FULL_SESSION = pd.Timedelta(hours=6, minutes=30)
+AFTER_CLOSE = pd.Timedelta(hours=4)
 
 # Late opens and early closes that pandas_market_calendars has and exchange_calendars has not.
-AD_HOC_SESSIONS = {"2004-06-07", "2005-06-01", "2006-12-27"}
+AD_HOC_SESSIONS = {
+    *("2001-09-17", "2001-10-08", "2002-09-11", "2003-03-20"),
+    *("2004-06-07", "2005-06-01", "2006-12-27"),
+}
+
+
+def pre_market_open(session: pd.Timestamp) -> pd.Timestamp:
+    """04:00 in New York, in UTC."""
+    return pd.Timestamp(f"{session:%Y-%m-%d} 04:00", tz="America/New_York").tz_convert("UTC")
 
 
 def expected_rows() -> list[dict[str, str]]:
@@ -46,8 +58,11 @@ def expected_rows() -> list[dict[str, str]]:
         rows.append(
             {
                 "session_date": f"{session:%Y-%m-%d}",
+                "session_number": str(position + 1),
                 "open_at": f"{opened:%Y-%m-%d %H:%M:%S}",
                 "close_at": f"{closed:%Y-%m-%d %H:%M:%S}",
+                "pre_market_open_at": f"{pre_market_open(session):%Y-%m-%d %H:%M:%S}",
+                "post_market_close_at": f"{closed + AFTER_CLOSE:%Y-%m-%d %H:%M:%S}",
                 "is_half_day": "true" if closed - opened < FULL_SESSION else "false",
                 "previous_session_date": f"{sessions[position - 1]:%Y-%m-%d}" if position else "",
                 "next_session_date": f"{sessions[position + 1]:%Y-%m-%d}",

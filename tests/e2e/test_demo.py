@@ -55,7 +55,7 @@ def _stop(folder: DemoFolder) -> object:
 def test_every_stage_and_check_worked(demo: subprocess.CompletedProcess[str]) -> None:
     for stage in ("sandbox", "bootstrap", "batch", "stream", "rollups", "checks"):
         assert f"✓ {stage}" in demo.stdout
-    assert "All of it worked: 249 of 249 checks passed" in demo.stdout
+    assert "All of it worked: 367 of 367 checks passed" in demo.stdout
     assert "events/s" in demo.stdout
     assert "polygon up" in demo.stdout
     assert demo.stderr == ""
@@ -68,7 +68,7 @@ def test_tables_have_rows(demo: subprocess.CompletedProcess[str]) -> None:
     assert found["ticks_local.bars_1s"][0] > 50_000
     assert found["rollups_local.bars_1d"][0] == 7
     assert found["reconcile.daily_bars"][0] == 7
-    assert found["marts.dim_trading_session"][0] == 6_869
+    assert found["marts.dim_trading_session"][0] == 7_794
 
 
 def test_status_prints_the_same_tables(
@@ -182,5 +182,5 @@ def test_next_demo_succeeds_and_gives_identical_tables(
     again = folder.run("demo", *SMALL)
     assert again.returncode == 0, again.stdout
     assert tables(again.stdout) == tables(demo.stdout)
-    assert len(tables(again.stdout)) == 37
+    assert len(tables(again.stdout)) == 54
     assert folder.wait_until_clean() == []

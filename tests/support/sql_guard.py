@@ -27,6 +27,7 @@ _DUCKDB_TYPES = """
 """
 _BEFORE_PARENTHESIS = frozenset(_GRAMMAR.split())
 _FOREIGN_TYPES = frozenset(_DUCKDB_TYPES.split())
+_NO_NAMES = (TokenType.STRING, TokenType.IDENTIFIER, TokenType.NUMBER)
 _FOREIGN_PAIRS = ("USING SAMPLE", "POSITIONAL JOIN", "SEMI JOIN", "ANTI JOIN")
 
 _STATEMENTS = (
@@ -65,12 +66,22 @@ def findings(sql: str) -> list[str]:
     return sorted(set(found))
 
 
+def functions_of(sql: str) -> set[str]:
+    """Every function of Snowflake's that a statement calls, in upper case."""
+    tokens = sqlglot.tokenize(sql, read="snowflake")
+    return {
+        token.text.upper()
+        for token, after in pairwise(tokens)
+        if after.token_type == TokenType.L_PAREN and token.token_type not in _NO_NAMES
+    } & (SNOWFLAKE_FUNCTIONS - _BEFORE_PARENTHESIS)
+
+
 def _foreign_functions(tokens: list[Token], table_names: set[str]) -> Iterator[str]:
     for token, after in pairwise(tokens):
         name = token.text.upper()
         if after.token_type != TokenType.L_PAREN or not name.replace("_", "").isalnum():
             continue
-        if token.token_type in (TokenType.STRING, TokenType.IDENTIFIER, TokenType.NUMBER):
+        if token.token_type in _NO_NAMES:
             continue
         if name not in SNOWFLAKE_FUNCTIONS | _BEFORE_PARENTHESIS | table_names:
             yield f"function {name}"

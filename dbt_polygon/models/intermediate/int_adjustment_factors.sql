@@ -1,56 +1,81 @@
--- Products are multiplied one by one, newest action first: exact for the usual ratios, and the same
--- bits on every run, so that a stored factor differs only when an action does.
-with recursive actions as (
+{{ config(
+    materialized='incremental',
+    incremental_strategy='whole_table',
+    unique_key=['security_id', 'valid_from'],
+    on_schema_change='append_new_columns',
+) }}
+
+with actions as (
     select
-        symbol,
-        session_date,
-        1 / split_ratio as split_factor,
-        case
-            when close > 0 then close * split_ratio / (close * split_ratio + cash_dividend)
-            else 1
-        end as dividend_factor,
-        row_number() over (partition by symbol order by session_date desc) as age,
-        lag(session_date) over (partition by symbol order by session_date) as previous_action
-    from {{ ref('int_session_actions') }}
+        actions.security_id,
+        actions.session_date,
+        actions.split_from,
+        actions.split_to,
+        bars.close / (bars.close + actions.cash_dividend) as dividend_factor
+    from {{ ref('int_session_actions') }} as actions
+    inner join {{ ref('fct_daily_bars') }} as bars
+        on actions.security_id = bars.security_id
+        and actions.session_date = bars.session_date
 ),
 
-chain as (
+-- Summed from the newest action backwards, so that what lies before a new action changes, and
+-- nothing else. Numbers of shares are rounded: products of whole numbers stay whole.
+products as (
     select
-        symbol,
-        session_date,
-        previous_action,
-        age,
-        split_factor,
-        dividend_factor
+        security_id,
+        session_date as valid_before,
+        lag(session_date) over (partition by security_id order by session_date) as valid_from,
+        round(exp(sum(ln(split_from)) over (
+            partition by security_id
+            order by session_date desc
+            rows between unbounded preceding and current row
+        )), 6) as split_from,
+        round(exp(sum(ln(split_to)) over (
+            partition by security_id
+            order by session_date desc
+            rows between unbounded preceding and current row
+        )), 6) as split_to,
+        exp(sum(coalesce(ln(nullif(dividend_factor, 0)), 0)) over (
+            partition by security_id
+            order by session_date desc
+            rows between unbounded preceding and current row
+        )) as dividend_factor
     from actions
-    where age = 1
+),
+
+newest as (
+    select
+        securities.security_id,
+        max(actions.session_date) as valid_from
+    from {{ ref('dim_security') }} as securities
+    left join actions
+        on securities.security_id = actions.security_id
+    group by securities.security_id
+),
+
+ranges as (
+    select
+        security_id,
+        valid_from,
+        valid_before,
+        split_from / split_to as split_factor,
+        dividend_factor
+    from products
     union all
     select
-        actions.symbol,
-        actions.session_date,
-        actions.previous_action,
-        actions.age,
-        chain.split_factor * actions.split_factor as split_factor,
-        chain.dividend_factor * actions.dividend_factor as dividend_factor
-    from chain
-    inner join actions
-        on chain.symbol = actions.symbol
-        and chain.age + 1 = actions.age
+        security_id,
+        valid_from,
+        cast('9999-12-31' as date) as valid_before,
+        cast(1 as double) as split_factor,
+        cast(1 as double) as dividend_factor
+    from newest
 )
 
 select
-    symbol,
-    coalesce(previous_action, cast('1900-01-01' as date)) as valid_from,
-    session_date as valid_before,
+    security_id,
+    coalesce(valid_from, cast('1900-01-01' as date)) as valid_from,
+    valid_before,
     split_factor,
-    dividend_factor
-from chain
-union all
-select
-    symbol,
-    session_date as valid_from,
-    cast('9999-12-31' as date) as valid_before,
-    cast(1 as double) as split_factor,
-    cast(1 as double) as dividend_factor
-from actions
-where age = 1
+    dividend_factor,
+    {{ changed_at() }} as changed_at
+from ranges

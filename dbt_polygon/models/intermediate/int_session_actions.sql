@@ -1,79 +1,89 @@
 with actions as (
     select
-        symbol,
+        security_id,
         ex_date,
-        split_ratio,
+        coalesce(split_from, 1) as split_from,
+        coalesce(split_to, 1) as split_to,
         cash_dividend
     from {{ ref('int_corporate_actions') }}
     where split_ratio <> 1 or cash_dividend > 0
 ),
 
-bars as (
+-- Nearly every action takes effect with the bar of its own day.
+on_the_day as (
     select
-        symbol,
-        session_date,
-        close
-    from {{ ref('stg_daily_bars') }}
-    where symbol in (select actions.symbol from actions)
+        actions.security_id,
+        actions.ex_date,
+        bars.session_date
+    from actions
+    inner join {{ ref('fct_daily_bars') }} as bars
+        on actions.security_id = bars.security_id
+        and actions.ex_date = bars.session_date
 ),
 
--- Actions among the bars of their symbol: one pass in order of time finds the bar of each action.
-timeline as (
+waiting as (
     select
-        symbol,
-        session_date as on_date,
-        session_date,
-        cast(null as double) as split_ratio,
-        cast(null as double) as cash_dividend
-    from bars
-    union all
-    select
-        symbol,
-        ex_date as on_date,
-        cast(null as date) as session_date,
-        split_ratio,
-        cash_dividend
+        actions.security_id,
+        actions.ex_date
     from actions
+    left join on_the_day
+        on actions.security_id = on_the_day.security_id
+        and actions.ex_date = on_the_day.ex_date
+    where on_the_day.security_id is null
+),
+
+-- The others take effect with the next bar. One before the first bar concerns nobody.
+later as (
+    select
+        waiting.security_id,
+        waiting.ex_date,
+        min(case when bars.session_date > waiting.ex_date then bars.session_date end) as session_date
+    from waiting
+    inner join {{ ref('fct_daily_bars') }} as bars
+        on waiting.security_id = bars.security_id
+    group by waiting.security_id, waiting.ex_date
+    having
+        min(bars.session_date) < waiting.ex_date
+        and max(bars.session_date) > waiting.ex_date
 ),
 
 placed as (
-    select
-        symbol,
-        split_ratio,
-        cash_dividend,
-        min(session_date) over (
-            partition by symbol
-            order by on_date
-            range between current row and unbounded following
-        ) as session_date
-    from timeline
+    select *
+    from on_the_day
+    union all
+    select *
+    from later
 ),
 
-by_session as (
+-- Numbers of shares multiply by their logarithms: rounded, so that whole numbers stay whole.
+in_order as (
     select
-        symbol,
-        session_date,
-        -- A single ratio stays exact; the logarithms serve several splits between two bars.
-        case
-            when min(split_ratio) = 1 then max(split_ratio)
-            when max(split_ratio) = 1 or count(*) = 1 then min(split_ratio)
-            else exp(sum(ln(split_ratio)))
-        end as split_ratio,
-        sum(cash_dividend) as cash_dividend,
-        cast(count(*) as integer) as action_count
+        placed.security_id,
+        placed.session_date,
+        actions.ex_date,
+        actions.split_from,
+        actions.split_to,
+        actions.cash_dividend,
+        coalesce(sum(ln(actions.split_to / actions.split_from)) over (
+            partition by placed.security_id, placed.session_date
+            order by actions.ex_date
+            rows between 1 following and unbounded following
+        ), 0) as log_later_splits
     from placed
-    where split_ratio is not null and session_date is not null
-    group by symbol, session_date
+    inner join actions
+        on placed.security_id = actions.security_id
+        and placed.ex_date = actions.ex_date
 )
 
 select
-    by_session.symbol,
-    by_session.session_date,
-    bars.close,
-    by_session.split_ratio,
-    by_session.cash_dividend,
-    by_session.action_count
-from by_session
-inner join bars
-    on by_session.symbol = bars.symbol
-    and by_session.session_date = bars.session_date
+    security_id,
+    session_date,
+    round(exp(sum(ln(split_from))), 6) as split_from,
+    round(exp(sum(ln(split_to))), 6) as split_to,
+    round(exp(sum(ln(split_to))), 6) / round(exp(sum(ln(split_from))), 6) as split_ratio,
+    -- A dividend is per share of its own day: what splits after it gave, it does not cover.
+    sum(case when log_later_splits = 0 then cash_dividend else cash_dividend / exp(log_later_splits) end)
+        as cash_dividend,
+    cast(count(*) as integer) as action_count
+from in_order
+group by security_id, session_date

@@ -1,134 +1,162 @@
-with snapshots as (
+{{ config(
+    materialized='incremental',
+    incremental_strategy='whole_table',
+    unique_key=['symbol', 'valid_from'],
+    on_schema_change='append_new_columns',
+) }}
+
+with listings as (
     select
         *,
-        lag(composite_figi) ignore nulls over (
-            partition by symbol, is_active
-            order by session_date
-        ) as previous_figi
-    from {{ ref('stg_tickers') }}
+        {{ security_id('composite_figi', 'symbol', 'listing_number') }} as own_security_id
+    from {{ ref('int_listings') }}
 ),
 
--- A ticker is reused when an active one changes from one FIGI to another: a new listing begins.
-active_snapshots as (
-    select
-        *,
-        1 + sum(case when composite_figi <> previous_figi then 1 else 0 end) over (
-            partition by symbol
-            order by session_date
-            rows between unbounded preceding and current row
-        ) as listing_number
-    from snapshots
-    where is_active
+newest_snapshot as (
+    select max(last_seen) as session_date
+    from listings
 ),
 
-seen as (
+-- The names that a company traded under, as of the newest answer for each ticker.
+names as (
     select
         symbol,
-        listing_number,
-        min(session_date) as first_seen_session,
-        max(session_date) as last_seen_session
-    from active_snapshots
-    group by symbol, listing_number
+        session_date,
+        event_date,
+        event_symbol,
+        lead(event_symbol) over (partition by symbol, session_date order by event_date) as next_symbol,
+        lead(event_date) over (partition by symbol, session_date order by event_date) as next_date
+    from {{ ref('stg_ticker_events') }}
+    qualify dense_rank() over (partition by symbol order by session_date desc) = 1
 ),
 
--- A ticker that the snapshots know only as delisted still names one security.
-inactive_snapshots as (
+-- A listing under an earlier name is of the security that answers for it today.
+renamed as (
     select
-        *,
-        1 as listing_number
-    from snapshots
-    where not is_active and symbol not in (select seen.symbol from seen)
+        earlier.symbol,
+        earlier.listing_number,
+        today.own_security_id as security_id,
+        names.next_symbol as renamed_to,
+        names.next_date as renamed_on
+    from names
+    inner join listings as today
+        on names.symbol = today.symbol
+        and names.session_date >= today.valid_from
+        and names.session_date < today.valid_before
+    inner join listings as earlier
+        on names.event_symbol = earlier.symbol
+        and names.event_date >= earlier.valid_from
+        and names.event_date < earlier.valid_before
+    where names.event_symbol <> names.symbol and names.next_date is not null
+    qualify row_number() over (
+            partition by earlier.symbol, earlier.listing_number
+            order by names.session_date desc, names.event_date desc, names.symbol asc
+        ) = 1
+),
+
+details as (
+    select
+        listings.symbol,
+        listings.listing_number,
+        details.sic_code,
+        details.sic_description,
+        details.list_date
+    from listings
+    inner join {{ ref('stg_ticker_details') }} as details
+        on listings.symbol = details.symbol
+        and listings.valid_from <= details.session_date
+        and listings.valid_before > details.session_date
+    qualify row_number() over (
+            partition by listings.symbol, listings.listing_number
+            order by details.session_date desc
+        ) = 1
+),
+
+filings as (
+    select
+        listings.symbol,
+        listings.listing_number,
+        filings.sic_code
+    from listings
+    inner join {{ ref('stg_filings') }} as filings
+        on listings.symbol = filings.symbol
+        and listings.valid_from <= filings.filing_date
+        and listings.valid_before > filings.filing_date
+    qualify row_number() over (
+            partition by listings.symbol, listings.listing_number
+            order by filings.filing_date desc, filings.sic_code asc
+        ) = 1
 ),
 
 described as (
     select
-        symbol,
-        listing_number,
-        name,
-        security_type,
-        primary_exchange,
-        currency,
-        cik,
-        composite_figi,
-        share_class_figi,
-        delisted_at,
-        is_active,
-        session_date
-    from active_snapshots
-    union all
-    select
-        symbol,
-        listing_number,
-        name,
-        security_type,
-        primary_exchange,
-        currency,
-        cik,
-        composite_figi,
-        share_class_figi,
-        delisted_at,
-        is_active,
-        session_date
-    from inactive_snapshots
-),
-
-newest as (
-    select *
-    from described
-    qualify row_number() over (partition by symbol, listing_number order by session_date desc) = 1
-),
-
-newest_snapshot as (
-    select max(session_date) as session_date
-    from {{ ref('stg_tickers') }}
-),
-
--- A symbol that has bars but is in no snapshot (yet) must not lose its bars.
-symbols as (
-    select
-        symbol,
-        listing_number
-    from newest
-    union distinct
-    select
-        symbol,
-        1 as listing_number
-    from {{ ref('stg_daily_bars') }}
+        listings.*,
+        coalesce(renamed.security_id, listings.own_security_id) as security_id,
+        renamed.renamed_to,
+        renamed.renamed_on,
+        coalesce(details.sic_code, filings.sic_code) as sic_code,
+        details.sic_description,
+        details.list_date,
+        coalesce(
+            listings.last_seen = newest_snapshot.session_date and listings.delisted_on is null, false
+        ) as is_active
+    from listings
+    cross join newest_snapshot
+    left join renamed
+        on listings.symbol = renamed.symbol
+        and listings.listing_number = renamed.listing_number
+    left join details
+        on listings.symbol = details.symbol
+        and listings.listing_number = details.listing_number
+    left join filings
+        on listings.symbol = filings.symbol
+        and listings.listing_number = filings.listing_number
 )
 
 select
-    {{ security_id('symbols.symbol', 'symbols.listing_number') }} as security_id,
-    symbols.symbol,
-    cast(symbols.listing_number as integer) as listing_number,
-    case
-        when symbols.listing_number = 1 then cast('1900-01-01' as date)
-        else seen.first_seen_session
-    end as valid_from,
+    described.security_id,
+    described.symbol,
+    described.listing_number,
+    described.valid_from,
+    described.valid_before,
+    -- Of the names of a security, the newest.
+    row_number() over (
+        partition by described.security_id
+        order by coalesce(described.last_seen, described.delisted_on) desc nulls last, described.symbol
+    ) = 1 as is_current,
     coalesce(
-        lead(seen.first_seen_session) over (
-            partition by symbols.symbol
-            order by symbols.listing_number
-        ),
-        cast('9999-12-31' as date)
-    ) as valid_before,
-    newest.name,
-    newest.security_type,
-    newest.primary_exchange,
-    newest.currency,
-    newest.cik,
-    newest.composite_figi,
-    newest.share_class_figi,
-    coalesce(newest.is_active and newest.session_date = newest_snapshot.session_date, false)
-        as is_active,
-    newest.delisted_at,
-    seen.first_seen_session,
-    seen.last_seen_session,
-    coalesce(newest.name ilike '%(simulated)%', false) as is_synthetic
-from symbols
-cross join newest_snapshot
-left join newest
-    on symbols.symbol = newest.symbol
-    and symbols.listing_number = newest.listing_number
-left join seen
-    on symbols.symbol = seen.symbol
-    and symbols.listing_number = seen.listing_number
+        described.renamed_to,
+        lead(described.symbol) over (
+            partition by described.security_id
+            order by coalesce(described.first_seen, described.delisted_on), described.symbol
+        )
+    ) as renamed_to,
+    coalesce(
+        described.renamed_on,
+        lead(described.first_seen) over (
+            partition by described.security_id
+            order by coalesce(described.first_seen, described.delisted_on), described.symbol
+        )
+    ) as renamed_on,
+    described.name,
+    described.security_type,
+    described.primary_exchange,
+    described.currency,
+    described.cik,
+    described.composite_figi,
+    described.share_class_figi,
+    described.sic_code,
+    described.sic_description as industry,
+    case
+        when described.sic_code is null then 'Unclassified'
+        else coalesce(sectors.sector, 'Other')
+    end as sector,
+    described.list_date,
+    described.first_seen as first_seen_session,
+    described.delisted_on,
+    described.is_active,
+    coalesce(described.name ilike '%(simulated)%', false) as is_synthetic,
+    {{ changed_at() }} as changed_at
+from described
+left join {{ ref('sic_sectors') }} as sectors
+    on described.sic_code between sectors.sic_from and sectors.sic_to

@@ -5,52 +5,43 @@
     on_schema_change='append_new_columns',
 ) }}
 
-with adjusted as (
-    select
-        bars.session_date,
-        bars.symbol,
-        bars.security_id,
-        bars.open,
-        bars.high,
-        bars.low,
-        bars.close,
-        bars.volume,
-        bars.vwap,
-        bars.trade_count,
-        coalesce(factors.split_factor, 1) as split_factor,
-        coalesce(factors.dividend_factor, 1) as dividend_factor
-    from {{ ref('fct_daily_bars') }} as bars
-    left join {{ ref('int_adjustment_factors') }} as factors
-        on bars.symbol = factors.symbol
-        and bars.session_date >= factors.valid_from
-        and bars.session_date < factors.valid_before
+{%- set bars = ref('fct_daily_bars') -%}
+{%- set factors = ref('int_adjustment_factors') %}
+
+{% if is_incremental() -%}
+-- An action changes the factor of every earlier session: the history of its security is restated.
+with restated as (
+    {{ restated_from(bars, factors) }}
 )
 
+{%- endif %}
+
 select
-    adjusted.session_date,
-    adjusted.symbol,
-    adjusted.security_id,
-    adjusted.open * adjusted.split_factor as open,
-    adjusted.high * adjusted.split_factor as high,
-    adjusted.low * adjusted.split_factor as low,
-    adjusted.close * adjusted.split_factor as close,
-    adjusted.volume / nullif(adjusted.split_factor, 0) as volume,
-    adjusted.vwap * adjusted.split_factor as vwap,
-    adjusted.trade_count,
-    adjusted.close * adjusted.split_factor * adjusted.dividend_factor as adjusted_close,
-    adjusted.split_factor,
-    adjusted.dividend_factor
-from adjusted
+    bars.session_date,
+    bars.symbol,
+    bars.security_id,
+    bars.open * factors.split_factor as open,
+    bars.high * factors.split_factor as high,
+    bars.low * factors.split_factor as low,
+    bars.close * factors.split_factor as close,
+    bars.volume / factors.split_factor as volume,
+    bars.vwap * factors.split_factor as vwap,
+    bars.trade_count,
+    bars.close * factors.split_factor * factors.dividend_factor as adjusted_close,
+    factors.split_factor,
+    factors.dividend_factor,
+    {{ changed_at() }} as changed_at
+from {{ bars }} as bars
+inner join {{ factors }} as factors
+    on bars.security_id = factors.security_id
+    and bars.session_date >= factors.valid_from
+    and bars.session_date < factors.valid_before
 {% if is_incremental() -%}
-left join {{ this }} as stored
-    on adjusted.session_date = stored.session_date
-    and adjusted.symbol = stored.symbol
+left join restated
+    on bars.security_id = restated.security_id
 {% endif -%}
 where
-    {{ in_session_window('adjusted.session_date') }}
+    {{ in_session_window('bars.session_date') }}
     {%- if is_incremental() %}
-    -- An action changes the factor of every earlier session: history is restated.
-    or stored.split_factor <> adjusted.split_factor
-    or stored.dividend_factor <> adjusted.dividend_factor
-    or stored.security_id <> adjusted.security_id
+    or bars.session_date >= restated.from_session
     {%- endif %}

@@ -1,18 +1,20 @@
 """Corporate actions: real ones from the data, synthetic ones from the universe's model."""
 
 import csv
+from bisect import bisect_left
 from collections import defaultdict
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cached_property, lru_cache
 from hashlib import sha256
+from itertools import chain
 from math import prod
 
 from polygon_assets import sessions
 from polygon_assets.sandbox.polygon.bars import PRICE_SCALE
 from polygon_assets.sandbox.polygon.history import DATA
 from polygon_assets.sandbox.polygon.market import Market
-from polygon_assets.sandbox.polygon.universe import Security, Split
+from polygon_assets.sandbox.polygon.security import Payment, Security, Split
 
 _QUARTER_SESSIONS = 63
 _REGULAR_GAP = timedelta(days=120)
@@ -62,7 +64,10 @@ def _with_frequency(cash: list[tuple[date, float]]) -> tuple[Dividend, ...]:
 
 
 class Actions:
-    """Splits and dividends of a market. The dividends of a ticker are computed when asked for.
+    """Splits and dividends of a market. The dividends of a security are computed when asked for.
+
+    An action is found under the ticker that the security has on the action's day. Its factors are
+    those of the security, whatever it was called.
 
     Args:
         market: Its securities, and the closes that dividend factors need.
@@ -70,26 +75,43 @@ class Actions:
 
     def __init__(self, market: Market) -> None:
         self._market = market
+        self.dividends = lru_cache(maxsize=None)(self._dividends_of_ticker)
+        """Of a ticker of the market, ascending by ex-date; a special one after a regular one."""
         self._dividends = lru_cache(maxsize=None)(self._dividends_and_factors)
 
     @cached_property
     def splits(self) -> dict[str, tuple[Split, ...]]:
         """By ticker, ascending by execution date."""
         return {
-            ticker: self._splits(security) for ticker, security in self._market.securities.items()
+            ticker: tuple(
+                split
+                for security in securities
+                for split in _splits(security)
+                if security.is_listed(split.execution_date)
+            )
+            for ticker, securities in self._market.listings.items()
         }
 
-    def dividends(self, ticker: str) -> tuple[Dividend, ...]:
-        """Of one ticker of the market, ascending by ex-date."""
-        return self._dividends(ticker)[0]
+    def _dividends_of_ticker(self, ticker: str) -> tuple[Dividend, ...]:
+        return tuple(
+            dividend
+            for security in self._market.listings[ticker]
+            for dividend in self._dividends(security)[0]
+            if security.is_listed(dividend.ex_date)
+        )
 
     @cached_property
     def ex_dates(self) -> dict[date, list[str]]:
-        """Every ex-date with its tickers; needs no prices, so that it is quick for many symbols."""
+        """Every ex-date with its tickers, each as often as it goes ex on that day.
+
+        Needs no prices, so that it is quick for many symbols.
+        """
         found: defaultdict[date, list[str]] = defaultdict(list)
-        for ticker, security in self._market.securities.items():
-            for day in _ex_dates(security):
-                found[day].append(ticker)
+        for security in self._market.securities:
+            days = _ex_dates(security)
+            first = bisect_left(days, security.first_day)
+            for day in days[first : bisect_left(days, security.end_day)]:
+                found[day].append(security.ticker)
         return dict(found)
 
     def split_factor(self, ticker: str, day: date, today: date) -> float:
@@ -97,7 +119,8 @@ class Actions:
 
         Splits apply to the days strictly before their execution date.
         """
-        splits = self.splits.get(ticker, ())
+        security = self._market.security(ticker, day)
+        splits = () if security is None else _splits(security)
         return prod(s.price_factor for s in splits if day < s.execution_date <= today)
 
     def dividend_factor(self, ticker: str, ex_date: date, today: date) -> float:
@@ -106,59 +129,78 @@ class Actions:
         Each of them counts 1 - cash / close of the session before, both in the share basis of its
         ex-date, or 1 where that close is not known.
         """
-        dividends, factors = self._dividends(ticker)
+        security = self._market.security(ticker, ex_date)
+        if security is None:
+            return 1.0
+        dividends, factors = self._dividends(security)
         latest_first = zip(reversed(dividends), reversed(factors), strict=True)
         return prod(factor for d, factor in latest_first if ex_date <= d.ex_date <= today)
 
-    @staticmethod
-    def _splits(security: Security) -> tuple[Split, ...]:
-        if security.model is not None:
-            return security.model.splits
-        return _real_actions().get(security.ticker, ((), ()))[0]
-
-    def _dividends_and_factors(self, ticker: str) -> tuple[tuple[Dividend, ...], tuple[float, ...]]:
-        """Together, because both need the symbol's history."""
-        security = self._market.securities[ticker]
-        if security.model is None:
-            dividends = _real_actions().get(ticker, ((), ()))[1]
+    def _dividends_and_factors(
+        self, security: Security
+    ) -> tuple[tuple[Dividend, ...], tuple[float, ...]]:
+        """Together, because both need the security's history."""
+        model = security.model
+        if model is None:
+            dividends = _real_actions().get(security.ticker, ((), ()))[1]
         else:
-            pay = security.model.dividend_yield
-            dividends = tuple(self._quarterly(ticker, pay, day) for day in _ex_dates(security))
-        return dividends, tuple(self._own_factor(ticker, dividend) for dividend in dividends)
+            quarterly = (Payment(day, model.dividend_yield) for day in _quarterly_days(security))
+            payments = sorted(chain(quarterly, model.payments), key=_by_day_and_kind)
+            dividends = tuple(self._dividend(security, payment) for payment in payments)
+        return dividends, tuple(self._own_factor(security, dividend) for dividend in dividends)
 
-    def _own_factor(self, ticker: str, dividend: Dividend) -> float:
-        close = self._close_before(ticker, dividend.ex_date)
+    def _own_factor(self, security: Security, dividend: Dividend) -> float:
+        close = self._close_before(security, dividend.ex_date)
         return 1.0 if close is None else 1.0 - dividend.cash / close
 
-    def _close_before(self, ticker: str, ex_date: date) -> float | None:
+    def _close_before(self, security: Security, ex_date: date) -> float | None:
         """The close of the session before, in the share basis of the ex-date; None without one."""
-        history = self._market.history(ticker)
+        history = self._market.history(security)
         row = int(history.day.searchsorted(ex_date.toordinal())) - 1
-        same_day = (s.price_factor for s in self.splits[ticker] if s.execution_date == ex_date)
+        same_day = (s.price_factor for s in _splits(security) if s.execution_date == ex_date)
         return None if row < 0 else float(history.close[row]) / PRICE_SCALE * prod(same_day)
 
-    def _quarterly(self, ticker: str, dividend_yield: float, ex_date: date) -> Dividend:
-        close = self._close_before(ticker, ex_date) or 1.0
+    def _dividend(self, security: Security, payment: Payment) -> Dividend:
+        ex_date = payment.ex_date
+        close = self._close_before(security, ex_date) or 1.0
         record = sessions.sessions_between(ex_date, ex_date + timedelta(days=10))
         return Dividend(
             ex_date=ex_date,
-            cash=max(round(close * dividend_yield, 2), 0.01),
-            frequency=4,
+            cash=max(round(close * payment.dividend_yield, 2), 0.01),
+            frequency=0 if payment.is_special else 4,
+            is_special=payment.is_special,
             declaration_date=ex_date - timedelta(days=24),
             record_date=record[1] if len(record) > 1 else None,
             pay_date=ex_date + timedelta(days=21),
         )
 
 
+def _splits(security: Security) -> tuple[Split, ...]:
+    """Under all tickers of the security."""
+    if security.model is not None:
+        return security.model.splits
+    return _real_actions().get(security.ticker, ((), ()))[0]
+
+
 def _ex_dates(security: Security) -> list[date]:
-    """Ascending. A synthetic symbol goes ex once in 63 sessions."""
+    """Ascending, under all tickers; a day with two dividends twice."""
     if security.model is None:
         return [dividend.ex_date for dividend in _real_actions().get(security.ticker, ((), ()))[1]]
-    if not security.model.dividend_yield:
+    scripted = [payment.ex_date for payment in security.model.payments]
+    return sorted(_quarterly_days(security) + scripted)
+
+
+def _quarterly_days(security: Security) -> list[date]:
+    """A synthetic security that pays each quarter goes ex once in 63 sessions."""
+    if security.model is None or not security.model.dividend_yield:
         return []
     end = security.delisting_date or date.max
     days = sessions.sessions_between(security.list_date, end - timedelta(days=1))
     return days[5 + len(days) % _QUARTER_SESSIONS :: _QUARTER_SESSIONS]
+
+
+def _by_day_and_kind(payment: Payment) -> tuple[date, bool]:
+    return payment.ex_date, payment.is_special
 
 
 def identifier(*parts: object) -> str:

@@ -1,8 +1,9 @@
 """REST: splits and dividends, in the present and in the deprecated form of the endpoints."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import date, timedelta
 from functools import lru_cache
+from itertools import groupby
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -25,7 +26,7 @@ from polygon_assets.sandbox.polygon.paging import (
     parameters,
     refuse_filters,
 )
-from polygon_assets.sandbox.polygon.universe import Split
+from polygon_assets.sandbox.polygon.security import Split
 
 ANNOUNCED_AHEAD = timedelta(days=30)
 """How long before it takes effect an action is known."""
@@ -36,6 +37,9 @@ _UNSUPPORTED = (
     "adjustment_type", "cash_amount", "declaration_date", "distribution_type", "dividend_type",
     "frequency", "pay_date", "record_date", "reverse_split",
 )  # fmt: skip
+
+_DividendKey = tuple[str, date, int]
+"""Ticker, ex-date, and which of the dividends of that day."""
 
 
 class ActionEndpoints:
@@ -92,17 +96,17 @@ class ActionEndpoints:
         tickers = matching_tickers(self._actions.splits, params)
         wanted = set(tickers)
 
-        def build(key: tuple[str, date]) -> Row:
-            return form(self._dividend_row(*key, today))
+        def build(key: _DividendKey) -> Row:
+            return form(self._dividend_row(key, today))
 
-        def of_day(name: str) -> Bucket[tuple[str, date]]:
+        def of_day(name: str) -> Bucket[_DividendKey]:
             day = date.fromisoformat(name)
-            found = [(t, day) for t in self._actions.ex_dates[day] if t in wanted]
-            return Bucket(found, build)
+            tickers = (ticker for ticker in self._actions.ex_dates[day] if ticker in wanted)
+            return Bucket(_numbered((ticker, day) for ticker in tickers), build)
 
-        def of_ticker(name: str) -> Bucket[tuple[str, date]]:
+        def of_ticker(name: str) -> Bucket[_DividendKey]:
             days = (dividend.ex_date for dividend in self._actions.dividends(name))
-            return Bucket([(name, day) for day in days if first <= day <= last], build)
+            return Bucket(_numbered((name, day) for day in days if first <= day <= last), build)
 
         by_ticker = field == "ticker"
         days = sorted(day for day in self._actions.ex_dates if first <= day <= last)
@@ -112,18 +116,19 @@ class ActionEndpoints:
 
     def _all_splits(self, today: date) -> list[Row]:
         return [
-            self._split_row(ticker, split, today)
+            self._split_row(ticker, split, number, today)
             for ticker, splits in self._actions.splits.items()
             for split in splits
             if split.execution_date <= today + ANNOUNCED_AHEAD
+            for number in range(split.entries)
         ]
 
-    def _split_row(self, ticker: str, split: Split, today: date) -> Row:
-        day_before = split.execution_date - timedelta(days=1)
-        factor = self._actions.split_factor(ticker, day_before, today)
+    def _split_row(self, ticker: str, split: Split, number: int, today: date) -> Row:
+        later = self._actions.split_factor(ticker, split.execution_date, today)
+        factor = split.price_factor * later
         forward = split.split_to > split.split_from
         return {
-            "id": identifier("split", ticker, split.execution_date),
+            "id": _identifier("split", ticker, split.execution_date, number),
             "execution_date": split.execution_date.isoformat(),
             "split_from": split.split_from,
             "split_to": split.split_to,
@@ -132,13 +137,13 @@ class ActionEndpoints:
             "historical_adjustment_factor": factor if split.execution_date <= today else None,
         }
 
-    def _dividend_row(self, ticker: str, ex_date: date, today: date) -> Row:
-        """A ticker goes ex once a day at most, so that the two name one dividend."""
-        dividends = self._actions.dividends(ticker)
-        dividend = next(found for found in dividends if found.ex_date == ex_date)
+    def _dividend_row(self, key: _DividendKey, today: date) -> Row:
+        ticker, ex_date, number = key
+        of_day = [d for d in self._actions.dividends(ticker) if d.ex_date == ex_date]
+        dividend = of_day[number]
         factor = self._actions.dividend_factor(ticker, ex_date, today) if ex_date <= today else None
         row: Row = {
-            "id": identifier("dividend", ticker, dividend.ex_date),
+            "id": _identifier("dividend", ticker, ex_date, number),
             "cash_amount": dividend.cash,
             "currency": "USD",
             "distribution_type": "special" if dividend.is_special else "recurring",
@@ -154,6 +159,20 @@ class ActionEndpoints:
             if known is not None:
                 row[name] = known.isoformat()
         return row
+
+
+def _numbered(dividends: Iterable[tuple[str, date]]) -> list[_DividendKey]:
+    """Tell the dividends of one ticker and day apart, which follow each other."""
+    return [
+        (*same_day, number)
+        for same_day, found in groupby(dividends)
+        for number, _ in enumerate(found)
+    ]
+
+
+def _identifier(kind: str, ticker: str, day: date, number: int) -> str:
+    """Of the first action of its kind on that day (number 0), or of another one."""
+    return identifier(kind, ticker, day, number) if number else identifier(kind, ticker, day)
 
 
 def _sort_and_order(params: dict[str, str], default: str) -> str:

@@ -132,7 +132,7 @@ class AggregateEndpoints:
         found = Aggregate(volume, o, c, h, low, four_pm_ms(bar.day), vw, bar.trades)
         if mixed:
             found.T = bar.symbol
-        if self._market.securities[bar.symbol].without_vwap:
+        if bar.symbol in self._market.without_vwap:
             found.vw = found.n = None
         return found
 
@@ -150,7 +150,7 @@ class AggregateEndpoints:
             *((price / PRICE_SCALE * factor).tolist() for price in prices),
             bars.start.tolist(),
         ]
-        if not self._market.securities[ticker].without_vwap:
+        if ticker not in self._market.without_vwap:
             columns += [(bars.vwap / PRICE_SCALE * factor).tolist(), bars.trades.tolist()]
         return list(map(Aggregate, *columns))
 

@@ -15,7 +15,7 @@ from polygon_assets.sandbox.polygon.errors import not_found, ok
 from polygon_assets.sandbox.polygon.market import Market
 from polygon_assets.sandbox.polygon.paging import Row, matching, ordered, page, parameters
 from polygon_assets.sandbox.polygon.randomness import fractions
-from polygon_assets.sandbox.polygon.universe import Security
+from polygon_assets.sandbox.polygon.security import Security
 
 MOST_RELATED = 10
 
@@ -69,43 +69,41 @@ class CompanyEndpoints:
     def _events(self, request: Request) -> Response:
         params = parameters(request)
         found = self._find(request.path_params["id"])
+        today = self._clock.today()
         types = params.get("types")
         wanted = types is None or "ticker_change" in types.split(",")
         results: Row = {"name": found.name}
         for name in ("composite_figi", "cik"):
             if getattr(found, name) is not None:
                 results[name] = getattr(found, name)
-        listed = {
-            "ticker_change": {"ticker": found.ticker},
-            "type": "ticker_change",
-            "date": found.list_date.isoformat(),
-        }
-        results["events"] = [listed] if wanted else []
+        same = [s for s in self._market.securities if s.identity == found.identity]
+        had = sorted((s for s in same if s.first_day <= today), key=lambda s: s.first_day)
+        results["events"] = [_ticker_change(s) for s in reversed(had)] if wanted else []
         if found.model is not None:
             results["simulated"] = True
         return ok(results=results)
 
     def _find(self, identifier: str) -> Security:
-        """By ticker or composite FIGI.
+        """By composite FIGI, or by the ticker that it has on the clock's day.
 
         Raises:
             VendorError: 404 for a security that is not listed yet, or not known.
         """
-        found = self._market.securities.get(identifier)
+        today = self._clock.today()
+        found = self._market.security(identifier, today)
         if found is None:
-            named = (s for s in self._market.securities.values() if s.composite_figi == identifier)
-            found = next(named, None)
-        if found is None or found.list_date > self._clock.today():
+            named = (s for s in self._market.securities if s.composite_figi == identifier)
+            found = next((s for s in named if s.is_known(today)), None)
+        if found is None:
             raise not_found(f"Ticker not found: {identifier}.")
         return found
 
     def _related(self, request: Request) -> Response:
         found, today = self._find(request.path_params["ticker"]), self._clock.today()
         others = self._market.securities
-        places = list(others)
-        place = places.index(found.ticker)
+        place = others.index(found)
         # Each ticker has neighbours of its own, as if it were the first of a circle.
-        around = (others[name] for name in chain(places[place + 1 :], places[:place]))
+        around = chain(others[place + 1 :], others[:place])
         related = (
             {"ticker": other.ticker}
             for other in around
@@ -118,8 +116,8 @@ class CompanyEndpoints:
         field, descending = sort_order(params, _IPO_SORTS, "listing_date.desc")
         rows = [
             self._ipo(security)
-            for security in self._market.securities.values()
-            if sessions.first_session() < security.list_date <= today
+            for security in self._market.securities
+            if sessions.first_session() < security.list_date == security.first_day <= today
         ]
         rows = ordered(matching(rows, params, _IPO_FILTERS), "ticker", _IPO_SORTS)
         rows = ordered(rows, f"{field}.{'desc' if descending else 'asc'}", _IPO_SORTS)
@@ -159,6 +157,15 @@ class CompanyEndpoints:
             "shares_outstanding": round(offered / (0.1 + 0.2 * sold)),
             "simulated": True,
         }
+
+
+def _ticker_change(security: Security) -> Row:
+    """A listing is told like a change: to the first ticker."""
+    return {
+        "ticker_change": {"ticker": security.ticker},
+        "type": "ticker_change",
+        "date": security.first_day.isoformat(),
+    }
 
 
 def _sector(security: Security) -> str:

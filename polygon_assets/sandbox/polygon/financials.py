@@ -6,7 +6,7 @@ from datetime import date, timedelta
 
 from polygon_assets.sandbox.polygon.paging import Row
 from polygon_assets.sandbox.polygon.randomness import fractions
-from polygon_assets.sandbox.polygon.universe import Security
+from polygon_assets.sandbox.polygon.security import Security
 
 FIRST_FILING_DAYS, LAST_FILING_DAYS = 25, 60
 """When a quarter's report is filed, in days after its end."""
@@ -17,7 +17,7 @@ _DOLLARS, _PER_SHARE = "USD", "USD / shares"
 
 @dataclass(frozen=True)
 class Filing:
-    """One symbol's report of one quarter."""
+    """One security's report of one quarter, under the ticker that it had at the quarter's end."""
 
     security: Security
     end_date: date
@@ -26,7 +26,7 @@ class Filing:
 
 def filing_of(security: Security, end_date: date) -> Filing:
     """The report of the calendar quarter that ends on this day."""
-    (early_or_late,) = fractions(1, "filing", security.ticker, end_date)
+    (early_or_late,) = fractions(1, "filing", security.identity, end_date)
     days = FIRST_FILING_DAYS + int(early_or_late * (LAST_FILING_DAYS - FIRST_FILING_DAYS + 1))
     return Filing(security, end_date, end_date + timedelta(days=days))
 
@@ -45,7 +45,7 @@ def central_index_key(security: Security) -> str:
     """Its own, or an invented one in a range that the SEC has not reached."""
     if security.cik is not None:
         return security.cik
-    (number,) = fractions(1, "cik", security.ticker)
+    (number,) = fractions(1, "cik", security.identity)
     return f"99{int(number * 1e8):08d}"
 
 
@@ -64,14 +64,14 @@ def statement(filing: Filing) -> Row:
         "fiscal_year": str(end.year),
         "timeframe": "quarterly",
         "source_filing_url": f"https://example.com/simulated/filings/{cik}/{end}",
-        "financials": _statements(security.ticker, end),
+        "financials": _statements(security.identity, end),
         "simulated": True,
     }
 
 
-def _statements(ticker: str, end: date) -> Row:
-    size, margin, growth, leverage = fractions(4, "financials", ticker)
-    revenue_noise, cost_noise, cash_noise = fractions(3, "financials", ticker, end)
+def _statements(identity: str, end: date) -> Row:
+    size, margin, growth, leverage = fractions(4, "financials", identity)
+    revenue_noise, cost_noise, cash_noise = fractions(3, "financials", identity, end)
     years = end.year - _BASE_YEAR + end.month / 12
     revenue = round(
         10 ** (7.5 + 3 * size) * (0.97 + 0.12 * growth) ** years * (0.95 + 0.1 * revenue_noise)

@@ -27,7 +27,7 @@ from polygon_assets.sandbox.polygon.financials import (
 )
 from polygon_assets.sandbox.polygon.market import Market
 from polygon_assets.sandbox.polygon.paging import parameters, refuse_filters
-from polygon_assets.sandbox.polygon.universe import Security
+from polygon_assets.sandbox.polygon.security import Security
 
 _SORTS = ("filing_date", "period_of_report_date")
 _TIMEFRAMES = ("annual", "quarterly", "ttm")
@@ -88,7 +88,7 @@ class FinancialEndpoints:
         }
         return [
             security
-            for security in self._market.securities.values()
+            for security in self._market.securities
             if all(of(security) == params[name] for name, of in tests.items() if name in params)
         ]
 

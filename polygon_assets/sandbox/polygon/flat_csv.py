@@ -38,7 +38,7 @@ def rows(market: Market, dataset: str, session: date, early: bool) -> Iterator[s
     for bar, share in zip(daily, known, strict=True):
         is_minutes = dataset == MINUTES
         bars = _minutes(bar, market.seed, early) if is_minutes else _less(day_bar(bar), share)
-        yield _text(bar.symbol, bars, counted=not market.securities[bar.symbol].without_vwap)
+        yield _text(bar.symbol, bars, counted=bar.symbol not in market.without_vwap)
 
 
 def _known_shares(market: Market, session: date, count: int) -> list[float]:

@@ -14,7 +14,8 @@ import numpy.typing as npt
 from polygon_assets import sessions
 from polygon_assets.sandbox.polygon.bars import PRICE_SCALE, Ints, Volumes
 from polygon_assets.sandbox.polygon.randomness import generator
-from polygon_assets.sandbox.polygon.universe import REAL, SECTORS, Model, Security
+from polygon_assets.sandbox.polygon.security import Model, Security
+from polygon_assets.sandbox.polygon.universe import REAL, SECTORS
 from polygon_assets.sandbox.polygon.volume_profile import weighted_mean
 
 DATA = Path(__file__).parent / "data"
@@ -57,7 +58,7 @@ class History:
 def history(
     security: Security, seed: int, first: date = date.min, last: date = date.max
 ) -> History:
-    """The daily bars of a security from ``first`` to ``last``, both included.
+    """The daily bars of a security, under all its tickers, from ``first`` to ``last`` (included).
 
     A bar is the same whichever span it is asked for in; a short span is computed faster.
     """
@@ -120,7 +121,7 @@ def _synthetic(security: Security, model: Model, seed: int, span: tuple[int, int
     day = _session_ordinals()[first:last]
     market, sector = (returns[..., first:last] for returns in _factor_returns(seed))
     # The whole walk is drawn in any case, so that a bar does not depend on the span.
-    count, random = len(day), generator(seed, "daily", security.ticker)
+    count, random = len(day), generator(seed, "daily", security.identity)
     own, overnight = random.normal(0, model.volatility, count), random.normal(0, 0.003, count)
     beyond, turnover = random.normal(0, 0.6, (2, count)), random.normal(0, 0.35, count)
 
@@ -143,7 +144,7 @@ def _synthetic(security: Security, model: Model, seed: int, span: tuple[int, int
     volume = np.round(raw, 6) if model.fractional else np.rint(raw).astype(np.int64)
     prices = _ticks(opening * ratio, high * ratio, low * ratio, close * ratio)
     return _complete(
-        security.ticker, seed, count, rows, day, prices, volume, model.shares_per_trade
+        security.identity, seed, count, rows, day, prices, volume, model.shares_per_trade
     )
 
 
@@ -172,7 +173,7 @@ def _units(dollars: Floats) -> Ints:
 
 
 def _complete(
-    ticker: str,
+    identity: str,
     seed: int,
     count: int,
     rows: slice,
@@ -186,7 +187,7 @@ def _complete(
     ``rows`` of the ``count`` bars of the whole history are given.
     """
     opening, high, low, close = prices
-    random = generator(seed, "shape", ticker)
+    random = generator(seed, "shape", identity)
     sizes, moments = random.normal(0, 0.15, count), random.uniform(0.001, 0.999, (2, count))
     chance = random.random(count)[rows]
     trades = volume / (per_trade * np.exp(sizes[rows]))

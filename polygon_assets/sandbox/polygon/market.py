@@ -1,16 +1,17 @@
 """The market that one simulator serves: its symbols and their official daily bars."""
 
 from collections.abc import Collection
-from datetime import date
+from datetime import date, timedelta
 from functools import cached_property, lru_cache
-from itertools import repeat
+from itertools import chain, repeat
 from threading import Lock
 from typing import NamedTuple
 
 import numpy as np
 
 from polygon_assets.sandbox.polygon.history import History, history
-from polygon_assets.sandbox.polygon.universe import Security, security
+from polygon_assets.sandbox.polygon.security import Security
+from polygon_assets.sandbox.polygon.universe import securities
 
 DEFAULT_SEED = 1
 HISTORIES_IN_MEMORY = 512
@@ -37,7 +38,7 @@ class DailyBar(NamedTuple):
 
 
 class YearTable:
-    """The official bars of many symbols in one calendar year, to be read day by day.
+    """The official bars of many securities in one calendar year, to be read day by day.
 
     Args:
         securities: In the order in which a day's bars are listed.
@@ -57,7 +58,8 @@ class YearTable:
         self._whole = np.ones(len(securities), dtype=np.bool_)
         self._bars = np.zeros((366, len(securities)), dtype=self._BAR)
         for column, listed in enumerate(securities):
-            found = history(listed, seed, first, last)
+            last_day = listed.end_day - timedelta(days=1)
+            found = history(listed, seed, max(first, listed.first_day), min(last, last_day))
             self._whole[column] = found.volume.dtype.kind == "i"
             rows = found.day - self._first
             for name in self._BAR.names or ():
@@ -88,6 +90,7 @@ class Market:
     """Listed securities and daily bars.
 
     The bars of a symbol depend on the seed and on its name only, not on which others are served.
+    A ticker can belong to several securities, one after another.
 
     Args:
         symbols: Tickers to serve, as given by ``universe.choose``.
@@ -98,37 +101,65 @@ class Market:
         self.symbols = tuple(symbols)
         self.seed = seed
         self.history = lru_cache(maxsize=HISTORIES_IN_MEMORY)(self._history)
-        """The daily bars of a ticker of this market, from its first to its last session."""
+        """The daily bars of a security, from its first to its last session, under all tickers."""
         self._year = lru_cache(maxsize=YEARS_IN_MEMORY)(self._year_table)
         self._year_lock = Lock()
 
     @cached_property
-    def securities(self) -> dict[str, Security]:
-        """Every security of this market, by ticker, in ascending order of tickers."""
-        return {ticker: security(ticker, self.seed) for ticker in sorted(self.symbols)}
+    def listings(self) -> dict[str, tuple[Security, ...]]:
+        """Every ticker of this market, ascending, with its securities in order of time."""
+        return {ticker: securities(ticker, self.seed) for ticker in sorted(self.symbols)}
 
-    def _history(self, ticker: str) -> History:
-        return history(self.securities[ticker], self.seed)
+    @cached_property
+    def securities(self) -> tuple[Security, ...]:
+        """Every security of this market, a renamed one once for each of its tickers, by ticker."""
+        return tuple(chain.from_iterable(self.listings.values()))
+
+    @cached_property
+    def without_vwap(self) -> frozenset[str]:
+        """The tickers whose bars carry neither a VWAP nor a number of trades."""
+        return frozenset(security.ticker for security in self.securities if security.without_vwap)
+
+    def security(self, ticker: str, day: date) -> Security | None:
+        """Whom a ticker names on a day: who trades under it, or else who was delisted last.
+
+        None for an unknown ticker, and for one that nobody has yet or that was given up.
+        """
+        securities_in_time = self.listings.get(ticker, ())
+        return next((found for found in reversed(securities_in_time) if found.is_known(day)), None)
+
+    def _history(self, security: Security) -> History:
+        return history(security, self.seed)
 
     def _year_table(self, year: int) -> YearTable:
-        return YearTable(self.securities.values(), year, self.seed)
+        return YearTable(self.securities, year, self.seed)
 
     def daily_bar(self, ticker: str, day: date) -> DailyBar | None:
         """The official bar; None for an unknown ticker or a day without one."""
-        if ticker not in self.securities:
-            return None
-        columns = self.history(ticker)
-        row = columns.row(day)
-        return None if row is None else _bar(ticker, columns, row)
+        return next(iter(self.daily_bars(ticker, day, day)), None)
 
     def daily_bars(self, ticker: str, first: date, last: date) -> list[DailyBar]:
         """The official bars from ``first`` to ``last``, both included, ascending."""
-        if ticker not in self.securities:
-            return []
-        columns = self.history(ticker)
-        begin = int(columns.day.searchsorted(first.toordinal()))
-        end = int(columns.day.searchsorted(last.toordinal(), side="right"))
-        return [_bar(ticker, columns, row) for row in range(begin, end)]
+        return [
+            _bar(ticker, self.history(security), row)
+            for security in self.listings.get(ticker, ())
+            for row in self._rows(security, first, last)
+        ]
+
+    def days(self, ticker: str, first: date, last: date) -> list[date]:
+        """The days from ``first`` to ``last``, both included, on which a ticker has a bar."""
+        return [
+            date.fromordinal(int(self.history(security).day[row]))
+            for security in self.listings.get(ticker, ())
+            for row in self._rows(security, first, last)
+        ]
+
+    def _rows(self, security: Security, first: date, last: date) -> range:
+        """The rows of a security's history between two days on which it traded as its ticker."""
+        day = self.history(security).day
+        begin = day.searchsorted(max(first, security.first_day).toordinal())
+        end = day.searchsorted(min(last.toordinal() + 1, security.end_day.toordinal()))
+        return range(int(begin), int(end))
 
     def session_bars(self, day: date) -> list[DailyBar]:
         """The official bars of every symbol on one day, ordered by ticker; empty on a holiday.

@@ -15,7 +15,7 @@ from polygon_assets.sandbox.polygon.errors import bad_request
 from polygon_assets.sandbox.polygon.market import Market
 from polygon_assets.sandbox.polygon.paging import Row, matching_tickers, parameters
 from polygon_assets.sandbox.polygon.randomness import fractions
-from polygon_assets.sandbox.polygon.universe import Security
+from polygon_assets.sandbox.polygon.security import Security
 
 ARTICLES_PER_TICKER_AND_DAY = 0.05
 
@@ -53,13 +53,14 @@ class NewsEndpoints:
 
         def of_day(name: str) -> Bucket[Row]:
             day = date.fromisoformat(name)
-            rows = self._articles(day) if named is None else list(_articles_about(named, day))
+            rows = list(_articles_about(named, day)) if is_asked else self._articles(day)
             found = [r for r in rows if first <= datetime.fromisoformat(r["published_utc"]) < end]
             return Bucket(found[::-1] if descending else found, _same)
 
         is_asked = any(name.partition(".")[0] == "ticker" for name in params)
-        securities = self._market.securities
-        named = [securities[t] for t in matching_tickers(securities, params)] if is_asked else None
+        listings = self._market.listings
+        asked = matching_tickers(listings, params) if is_asked else []
+        named = [security for ticker in asked for security in listings[ticker]]
         days = _days(first.date(), end.date())
         names = [day.isoformat() for day in days]
         return page_of_buckets(
@@ -68,7 +69,7 @@ class NewsEndpoints:
 
     def _of_day(self, day: date) -> list[Row]:
         """Every article of a UTC date, ascending."""
-        articles = _articles_about(self._market.securities.values(), day)
+        articles = _articles_about(self._market.securities, day)
         return sorted(articles, key=lambda row: (row["published_utc"], row["id"]))
 
     def _window(self, params: dict[str, str]) -> tuple[datetime, datetime]:

@@ -98,13 +98,8 @@ class RangeReader:
 
     def _days(self, wanted: Range) -> Iterable[date]:
         first, last = date_of(wanted.first_ms), date_of(wanted.last_ms)
-        if wanted.ticker not in self._market.securities:
-            return []
-        history = self._market.history(wanted.ticker)
-        begin = history.day.searchsorted(first.toordinal())
-        end = history.day.searchsorted(last.toordinal(), side="right")
-        days = map(date.fromordinal, history.day[begin:end].tolist())
-        return reversed(list(days)) if wanted.descending else days
+        days = self._market.days(wanted.ticker, first, last)
+        return reversed(days) if wanted.descending else days
 
     def _base(self, wanted: Range, day: date) -> Bars:
         if wanted.timespan == "day":

@@ -22,7 +22,7 @@ from polygon_assets.sandbox.polygon.paging import (
     parameters,
     refuse_filters,
 )
-from polygon_assets.sandbox.polygon.universe import Security
+from polygon_assets.sandbox.polygon.security import Security
 
 _TICKER_FIELDS = ("ticker", "type", "market", "name", "primary_exchange")
 _CONDITION_FIELDS = ("asset_class", "id", "name", "type")
@@ -54,7 +54,7 @@ class ReferenceEndpoints:
         active = boolean(params, "active", default=True)
         refuse_filters(params, ("search", "cusip"))
         day = self._day(params)
-        known = [s for s in self._market.securities.values() if s.list_date <= day]
+        known = [s for s in self._market.securities if s.is_known(day)]
         rows = [ticker_row(s, day) for s in known if s.is_listed(day) == active]
         exchange = {"primary_exchange": params["exchange"]} if "exchange" in params else {}
         rows = matching(rows, {**params, **exchange}, (*_TICKER_FIELDS, "cik"))
@@ -63,8 +63,9 @@ class ReferenceEndpoints:
 
     def _details(self, request: Request) -> Response:
         params, ticker = parameters(request), request.path_params["ticker"]
-        day, found = self._day(params), self._market.securities.get(request.path_params["ticker"])
-        if found is None or found.list_date > day:
+        day = self._day(params)
+        found = self._market.security(ticker, day)
+        if found is None:
             raise not_found(f"Ticker not found: {ticker}.")
         row = ticker_row(found, day)
         del row["last_updated_utc"]

@@ -67,7 +67,7 @@ class ShortEndpoints:
         window = date_window(params, "settlement_date", sessions.first_session(), published)
         days = [day for day in settlement_dates(*window) if _published_on(day) <= published]
         field, descending = sort_order(params, ("ticker", "settlement_date"), "ticker.asc")
-        tickers = matching_tickers(self._market.securities, params)
+        tickers = matching_tickers(self._market.listings, params)
 
         def of_day(name: str) -> Bucket[Turnover]:
             day = date.fromisoformat(name)
@@ -93,7 +93,7 @@ class ShortEndpoints:
             params, "date", sessions.first_session(), _last_closed(self._clock)
         )
         field, descending = sort_order(params, ("ticker", "date"), "ticker.asc")
-        tickers = matching_tickers(self._market.securities, params)
+        tickers = matching_tickers(self._market.listings, params)
 
         def of_day(name: str) -> Bucket[DailyBar]:
             day = date.fromisoformat(name)
@@ -113,17 +113,27 @@ class ShortEndpoints:
         return page_of_buckets(request, params, names, of_day if by_day else of_ticker, 10, 50_000)
 
     def _turnover(self, ticker: str, settlement: date) -> list[Turnover]:
-        """Of one symbol: one row, or none where it did not trade."""
-        span = _span(settlement)
-        volumes = [bar.volume for bar in self._market.daily_bars(ticker, span[0], span[-1])]
+        """Of one symbol: one row, or none where it did not trade.
+
+        What another security traded under the same ticker before does not count.
+        """
+        holder = self._market.security(ticker, settlement)
+        if holder is None:
+            return []
+        first, last = max(_span(settlement)[0], holder.first_day), settlement
+        volumes = [bar.volume for bar in self._market.daily_bars(ticker, first, last)]
         return [Turnover(ticker, settlement, sum(volumes), len(volumes))] if volumes else []
 
     def _turnovers(self, settlement: date) -> list[Turnover]:
         """Of every symbol that traded."""
         shares: Counter[str] = Counter()
         days: Counter[str] = Counter()
+        holders = (self._market.security(name, settlement) for name in self._market.listings)
+        held_since = {holder.ticker: holder.first_day for holder in holders if holder is not None}
         for day in _span(settlement):
             for bar in self._market.session_bars(day):
+                if day < held_since.get(bar.symbol, date.max):
+                    continue
                 shares[bar.symbol] += bar.volume  # pyright: ignore[reportArgumentType]
                 days[bar.symbol] += 1
         return [

@@ -79,11 +79,10 @@ class TickEndpoints:
 
     def _days(self, ticker: str, first: int, end: int) -> list[date]:
         """The sessions of a ticker that the window touches."""
-        if first >= end or ticker not in self._market.securities:
+        if first >= end:
             return []
         days = date_of(first / _NS_PER_MS), date_of(end / _NS_PER_MS)
-        held = self._market.daily_bars(ticker, *days)
-        return [bar.day for bar in held if sessions.is_session(bar.day)]
+        return [day for day in self._market.days(ticker, *days) if sessions.is_session(day)]
 
     def _seconds(self, ticker: str, day: date) -> Bars:
         daily, session = self._market.daily_bar(ticker, day), sessions.session(day)
@@ -92,12 +91,14 @@ class TickEndpoints:
         length = int((session.close_at - session.open_at).total_seconds())
         return second_bars(daily, open_ms, length, self._market.seed).bars
 
-    def _tape(self, ticker: str) -> int:
-        return _TAPES.get(self._market.securities[ticker].exchange, _OTHER_TAPE)
+    def _tape(self, ticker: str, day: date) -> int:
+        security = self._market.security(ticker, day)
+        assert security is not None, "days come from the history"
+        return _TAPES.get(security.exchange, _OTHER_TAPE)
 
     def _trades_of_day(self, ticker: str, day: date) -> Ticks:
         found = trades_of(ticker, self._seconds(ticker, day), self._market.seed)
-        tape = self._tape(ticker)
+        tape = self._tape(ticker, day)
         rows: list[Row] = [
             {
                 "exchange": exchange,
@@ -132,7 +133,7 @@ class TickEndpoints:
 
     def _quotes_of_day(self, ticker: str, day: date) -> Ticks:
         found = quotes_of(ticker, self._seconds(ticker, day), self._market.seed)
-        tape = self._tape(ticker)
+        tape = self._tape(ticker, day)
         rows: list[Row] = [
             {
                 "ask_exchange": 12,

@@ -1,7 +1,7 @@
 """The securities that the vendor may list: five real ones and a synthetic universe."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import replace
 from datetime import date
 from functools import lru_cache
 from itertools import chain, islice, product
@@ -10,7 +10,9 @@ from string import ascii_uppercase
 import numpy as np
 
 from polygon_assets import sessions
+from polygon_assets.sandbox.polygon import scripted
 from polygon_assets.sandbox.polygon.randomness import generator
+from polygon_assets.sandbox.polygon.security import Model, Security, Split
 
 MOST_SYMBOLS = 10_000
 SYNTHETIC_PREFIX = "ZZ"
@@ -30,66 +32,6 @@ SECTORS = (
     ("3531", "CONSTRUCTION MACHINERY & EQUIP"),
 )
 """SIC code and description of each synthetic sector."""
-
-
-@dataclass(frozen=True)
-class Split:
-    """``split_from`` shares became ``split_to`` on the execution date."""
-
-    execution_date: date
-    split_from: int
-    split_to: int
-
-    @property
-    def price_factor(self) -> float:
-        """What a price before the split is multiplied by."""
-        return self.split_from / self.split_to
-
-
-@dataclass(frozen=True)
-class Model:
-    """Parameters of a synthetic security's random walk, in shares of its last share basis."""
-
-    sector: int
-    first_price: float
-    log_growth: float
-    """Logarithm of last over first price."""
-    beta: float
-    volatility: float
-    """Daily volatility of its own return, beside market and sector."""
-    shares_per_day: float
-    shares_per_trade: float
-    fractional: bool
-    """Whether volumes carry fractions of a share."""
-    dividend_yield: float
-    """Cash per quarter as a share of the price; 0 pays none."""
-    splits: tuple[Split, ...]
-
-
-@dataclass(frozen=True)
-class Security:
-    """What the vendor's reference data says about one ticker."""
-
-    ticker: str
-    name: str
-    exchange: str
-    sic_code: str
-    sic_description: str
-    list_date: date
-    delisting_date: date | None = None
-    """The first day on which it no longer trades."""
-    cik: str | None = None
-    composite_figi: str | None = None
-    share_class_figi: str | None = None
-    without_vwap: bool = False
-    """Whether its bars carry neither a VWAP nor a number of trades."""
-    model: Model | None = field(default=None, repr=False)
-    """None for a real security, whose bars are data."""
-
-    def is_listed(self, day: date) -> bool:
-        """Whether it trades on this New York date."""
-        return self.list_date <= day and (self.delisting_date is None or day < self.delisting_date)
-
 
 REAL = (
     Security(
@@ -148,15 +90,7 @@ REAL = (
 )
 """Real securities. The data holds their bars up to 2013-03-01."""
 
-_SCRIPTED_SPLITS = {
-    "ZZAB": (Split(date(2005, 2, 24), 1, 2), Split(date(2014, 6, 9), 1, 3)),
-    "ZZAC": (Split(date(2005, 3, 2), 10, 1),),
-}
-_SCRIPTED_LISTINGS = {"ZZAD": date(2005, 2, 23)}
-_SCRIPTED_DELISTINGS = {"ZZAE": date(2005, 3, 2)}
-_SCRIPTED_THIN = {"ZZAF"}
-_SCRIPTED_FRACTIONAL = {"ZZAG", "NAN", "KIMpL"}
-_WITHOUT_VWAP = {"NULL"}
+_RENAMED_FROM = {ticker: first for first, (ticker, _) in scripted.RENAMES.items()}
 
 
 @lru_cache(maxsize=1)
@@ -207,21 +141,55 @@ def choose(wanted: str) -> list[str]:
 
 
 @lru_cache(maxsize=MOST_SYMBOLS)
-def security(ticker: str, seed: int) -> Security:
-    """The security with this ticker.
+def securities(ticker: str, seed: int) -> tuple[Security, ...]:
+    """The securities that this ticker belongs to, one after another: a single one for most.
 
     Raises:
         KeyError: The simulator does not know it.
     """
     place = _places()[ticker]
-    return REAL[place] if place < len(REAL) else _synthetic(ticker, seed)
+    if place < len(REAL):
+        return (REAL[place],)
+    if ticker in _RENAMED_FROM:
+        return (_renamed(_RENAMED_FROM[ticker], seed),)
+    first = _synthetic(ticker, seed)
+    if ticker in scripted.RENAMES:
+        return (replace(first, ticker_until=scripted.RENAMES[ticker][1]),)
+    if ticker in scripted.SUCCESSORS:
+        return first, _successor(ticker, seed)
+    return (first,)
 
 
-def _synthetic(ticker: str, seed: int) -> Security:
-    random = generator(seed, "security", ticker)
+def _renamed(first_ticker: str, seed: int) -> Security:
+    """A security under its second ticker; the company's name changes with it."""
+    ticker, day = scripted.RENAMES[first_ticker]
+    before = _synthetic(first_ticker, seed)
+    name = _name(before.sic_description, ticker)
+    return replace(before, ticker=ticker, name=name, drawn_as=first_ticker, ticker_since=day)
+
+
+def _successor(ticker: str, seed: int) -> Security:
+    """The security that took over the ticker of a delisted one."""
+    name = scripted.SUCCESSORS[ticker]
+    figi = _figi(ticker, number=2)
+    return replace(_synthetic(name, seed), ticker=ticker, drawn_as=name, composite_figi=figi)
+
+
+def _name(description: str, label: str) -> str:
+    return f"Synthetic {description.title()} {label} (simulated)"
+
+
+def _figi(ticker: str, number: int = 1) -> str:
+    """Of the first, second, ... security with this ticker."""
+    return f"SIM{number - 1:05}{ticker}"
+
+
+def _synthetic(name: str, seed: int) -> Security:
+    """The security whose numbers are drawn under this name: a ticker, but for successors."""
+    random = generator(seed, "security", name)
     sector = int(random.integers(len(SECTORS)))
-    listed, delisted = _lifetime(ticker, random)
-    thin = ticker in _SCRIPTED_THIN or random.random() < 0.15
+    listed, delisted = _lifetime(name, random)
+    thin = name in scripted.THIN or random.random() < 0.15
     shares = random.lognormal(np.log(8e3 if thin else 1.5e6), 0.7 if thin else 1.2)
     model = Model(
         sector=sector,
@@ -231,38 +199,39 @@ def _synthetic(ticker: str, seed: int) -> Security:
         volatility=float(random.uniform(0.008, 0.022)),
         shares_per_day=float(np.clip(shares, 1e3, 3e7)),
         shares_per_trade=float(random.uniform(110, 260)),
-        fractional=ticker in _SCRIPTED_FRACTIONAL or bool(random.random() < 0.2),
+        fractional=name in scripted.FRACTIONAL or bool(random.random() < 0.2),
         dividend_yield=float(random.uniform(0.002, 0.009)) if random.random() < 0.45 else 0.0,
-        splits=_SCRIPTED_SPLITS.get(ticker) or _splits(listed, delisted, random),
+        splits=scripted.SPLITS.get(name) or _splits(listed, delisted, random),
+        payments=scripted.PAYMENTS.get(name, ()),
     )
     code, description = SECTORS[sector]
     return Security(
-        ticker=ticker,
-        name=f"Synthetic {description.title()} {ticker} (simulated)",
+        ticker=name,
+        name=_name(description, name),
         exchange="XNYS" if random.random() < 0.5 else "XNAS",
         sic_code=code,
         sic_description=description,
         list_date=listed,
         delisting_date=delisted,
-        composite_figi=f"SIM00000{ticker}",
-        without_vwap=ticker in _WITHOUT_VWAP,
+        composite_figi=_figi(name),
+        without_vwap=name in scripted.WITHOUT_VWAP,
         model=model,
     )
 
 
-def _lifetime(ticker: str, random: np.random.Generator) -> tuple[date, date | None]:
+def _lifetime(name: str, random: np.random.Generator) -> tuple[date, date | None]:
     """Listing and delisting date: one in ten is listed later, one in ten is delisted.
 
-    The odd ones are always listed, so that each session has them.
+    The odd ones are always listed, so that each session has them, and so are the renamed ones.
     """
     days = sessions.all_sessions()
     fate, when = random.random(), int(random.integers(500, len(days) - 500))
-    if ticker in ODD:
+    if name in ODD or name in scripted.RENAMES:
         return days[0], None
-    if ticker in _SCRIPTED_LISTINGS:
-        return _SCRIPTED_LISTINGS[ticker], None
-    if ticker in _SCRIPTED_DELISTINGS:
-        return days[0], _SCRIPTED_DELISTINGS[ticker]
+    if name in scripted.LISTINGS:
+        return scripted.LISTINGS[name], None
+    if name in scripted.DELISTINGS:
+        return days[0], scripted.DELISTINGS[name]
     if fate < 0.1:
         return days[when], None
     return days[0], days[when] if fate > 0.9 else None

@@ -15,7 +15,7 @@ from snowflake.connector.errors import ProgrammingError
 from sqlglot import Expr, exp
 from sqlglot.errors import SqlglotError
 
-from polygon_assets.sandbox.snowflake import merge
+from polygon_assets.sandbox.snowflake import history, merge
 from polygon_assets.sandbox.snowflake.copying import prepare_copy
 from polygon_assets.sandbox.snowflake.errors import from_duckdb, from_fakesnow, unsupported
 from polygon_assets.sandbox.snowflake.functions import translate_functions
@@ -56,6 +56,7 @@ class SandboxCursor(FakeSnowflakeCursor):
         self.statement_type = 0
         self.columns: list[tuple[str, str]] = []
         self.put: exp.Put | None = None
+        self.query_type = history.query_type(None)
 
     def execute(
         self, command: str, params: Parameters = None, *args: Any, **kwargs: Any
@@ -122,6 +123,7 @@ class SandboxCursor(FakeSnowflakeCursor):
             return
         statement = normalized(parse_one(command))
         self.statement_type = statement_type_id(statement)
+        self.query_type = history.query_type(statement)
         if _is_ddl(statement):
             # As on Snowflake. DuckDB could not go on either: fakesnow notes text lengths in another
             # database, and one transaction writes to only one.
@@ -130,6 +132,8 @@ class SandboxCursor(FakeSnowflakeCursor):
         if answer is not None:
             self._execute(answer)
             return
+        if history.read_from_view(statement):
+            self._duck_conn.register(history.VIEW, self.session.history.table())
         refuse_what_is_not_snowflake(statement)
         statement = translate_functions(statement, self.session.context)
         if isinstance(statement, exp.Copy):
@@ -160,6 +164,7 @@ class SandboxCursor(FakeSnowflakeCursor):
     def _insert_literal_rows(self, literal: LiteralRows) -> None:
         statement = parse_one(f"{literal.head} SELECT 1")
         self.statement_type = statement_type_id(statement)
+        self.query_type = history.query_type(statement)
         self.check_db_and_schema(statement)
         self._duck_conn.register(_LITERAL_ROWS_VIEW, literal.rows)
         try:

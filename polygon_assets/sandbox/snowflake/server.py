@@ -113,7 +113,7 @@ class SnowflakeServer:
         given = request.query_params
         user = str(data.get("LOGIN_NAME")).upper()
         parameters: Json = data.get("SESSION_PARAMETERS") or {}
-        return self.warehouse.connect(
+        session = self.warehouse.connect(
             _stored_name(given.get("databaseName")),
             _stored_name(given.get("schemaName")),
             autocommit=bool(parameters.get("AUTOCOMMIT", True)),
@@ -124,9 +124,10 @@ class SnowflakeServer:
                 "CURRENT_ACCOUNT": str(data.get("ACCOUNT_NAME") or "SANDBOX").upper(),
                 "CURRENT_ACCOUNT_NAME": str(data.get("ACCOUNT_NAME") or "SANDBOX").upper(),
                 "CURRENT_REGION": "SANDBOX",
-                "CURRENT_SESSION": "1",
             },
         )
+        session.query_tag = str(parameters.get("QUERY_TAG") or "")
+        return session
 
     async def query(self, request: Request) -> Response:
         """Run one statement. A failure is a SQL error: the connector retries HTTP errors."""

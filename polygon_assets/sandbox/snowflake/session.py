@@ -13,6 +13,7 @@ from fakesnow.conn import FakeSnowflakeConnection
 from snowflake.connector.cursor import SnowflakeCursor
 
 from polygon_assets.sandbox.snowflake.cursor import SandboxCursor
+from polygon_assets.sandbox.snowflake.history import QueryHistory
 from polygon_assets.sandbox.snowflake.names import ObjectName, quoted
 from polygon_assets.sandbox.snowflake.storage import DATABASE_SUFFIX
 from polygon_assets.sandbox.snowflake.temporary import TemporaryNames
@@ -45,6 +46,7 @@ class Session(FakeSnowflakeConnection):
         *,
         autocommit: bool,
         context: Mapping[str, str],
+        history: QueryHistory,
         open_sessions: "Callable[[], list[Session]]",
     ) -> None:
         """Open a session and create its database and schema if they do not exist.
@@ -56,6 +58,7 @@ class Session(FakeSnowflakeConnection):
             schema: Current schema, or None.
             autocommit: Whether each statement commits by itself.
             context: Values of the session's functions, such as ``CURRENT_ROLE``.
+            history: The server's statements.
             open_sessions: Tells every open session of the server.
         """
         super().__init__(
@@ -63,7 +66,10 @@ class Session(FakeSnowflakeConnection):
         )
         self.database: str | None
         self.data = data
-        self.context = context
+        self.history = history
+        self.session_id = history.next_session()
+        self.context = {**context, "CURRENT_SESSION": str(self.session_id)}
+        self.query_tag = ""
         self.temporary = TemporaryNames()
         self.in_explicit_transaction = False
         self.written: set[ObjectName] = set()
@@ -164,6 +170,7 @@ class Warehouse:
         """
         self.duck = duck
         self.data = data
+        self.history = QueryHistory()
         self._lock = threading.Lock()
         self._sessions: WeakSet[Session] = WeakSet()
 
@@ -188,6 +195,7 @@ class Warehouse:
                 schema,
                 autocommit=autocommit,
                 context=context,
+                history=self.history,
                 open_sessions=self._open_sessions,
             )
             self._sessions.add(session)

@@ -44,13 +44,13 @@ _NO_GRANTS = (
     'SELECT now() AS "created_on", \'\' AS "privilege", \'\' AS "granted_on", \'\' AS "name",'
     " '' AS \"granted_to\", '' AS \"grantee_name\" WHERE 1 = 0"
 )
-_QUERY_TAG = (
-    "SELECT 'QUERY_TAG' AS \"key\", '' AS \"value\", '' AS \"default\", 'SESSION' AS \"level\""
-)
 
 
 class StatementSession(Namespace, Protocol):
     """What these statements need of a session."""
+
+    query_tag: str
+    context: dict[str, str]
 
     @property
     def duck(self) -> DuckDBPyConnection: ...
@@ -84,7 +84,8 @@ def answered(statement: Expr, session: StatementSession) -> Expr | None:
         duckdb.Error: DuckDB refused a part of it.
     """
     if isinstance(statement, exp.Command):
-        return _answered_command(statement)
+        return _answered_command(statement, session)
+    _keep_session_settings(statement, session)
     if isinstance(statement, exp.Grant | exp.Revoke) or _is_without_effect(statement):
         return _success()
     if isinstance(statement, exp.Create) and statement.args.get("clone"):
@@ -107,7 +108,7 @@ def answered(statement: Expr, session: StatementSession) -> Expr | None:
     return None
 
 
-def _answered_command(command: exp.Command) -> Expr | None:
+def _answered_command(command: exp.Command, session: StatementSession) -> Expr | None:
     keyword, rest = str(command.this).upper(), _rest(command)
     text = f"{keyword} {rest}"
     if _ACCOUNT_COMMAND.match(text) or _WITHOUT_EFFECT.match(text):
@@ -115,8 +116,29 @@ def _answered_command(command: exp.Command) -> Expr | None:
     if keyword == "SHOW" and _SHOW_GRANTS.match(rest):
         return sqlglot.parse_one(_NO_GRANTS, read="duckdb")
     if keyword == "SHOW" and _SHOW_QUERY_TAG.match(rest):
-        return sqlglot.parse_one(_QUERY_TAG, read="duckdb")
+        return _show_query_tag(session.query_tag)
     return None
+
+
+def _show_query_tag(tag: str) -> Expr:
+    row = {"key": "QUERY_TAG", "value": tag, "default": "", "level": "SESSION" if tag else ""}
+    return exp.select(
+        *(exp.alias_(exp.Literal.string(one), name, quoted=True) for name, one in row.items())
+    )
+
+
+def _keep_session_settings(statement: Expr, session: StatementSession) -> None:
+    """Note the query tag that a session sets or unsets, and the warehouse that it uses."""
+    if isinstance(statement, exp.Use) and str(statement.args.get("kind")).upper() == "WAREHOUSE":
+        session.context["CURRENT_WAREHOUSE"] = stored(statement.this.this) or ""
+    if not isinstance(statement, exp.Alter) or statement.args.get("kind") != "SESSION":
+        return
+    for change in statement.find_all(exp.AlterSession):
+        for item in change.expressions:
+            name = item.find(exp.Identifier)
+            if name is not None and name.name.upper() == "QUERY_TAG":
+                value = None if change.args.get("unset") else item.find(exp.Literal)
+                session.query_tag = value.name if value is not None else ""
 
 
 def _is_without_effect(statement: Expr) -> bool:

@@ -49,7 +49,8 @@ def test_real_symbols_begin_and_end_with_their_data() -> None:
 @given(st.sampled_from(SYNTHETIC))
 def test_synthetic_history_is_plausible(ticker: str) -> None:
     market = Market([ticker])
-    history, security = market.history(ticker), market.securities[ticker]
+    (security, *_) = market.listings[ticker]
+    history = market.history(security)
     assert (history.low <= np.minimum(history.open, history.close)).all()
     assert (history.high >= np.maximum(history.open, history.close)).all()
     assert ((history.low <= history.vwap) & (history.vwap <= history.high)).all()

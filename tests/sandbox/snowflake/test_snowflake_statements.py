@@ -1,6 +1,7 @@
 """Statements that DuckDB has no word for, or another: MERGE, CLONE, SWAP, temporary tables."""
 
 from collections.abc import Callable
+from datetime import date, datetime
 
 import pytest
 from snowflake.connector import IntegrityError, ProgrammingError, SnowflakeConnection
@@ -105,6 +106,23 @@ def test_a_table_made_from_a_query_keeps_its_not_null(cursor: SnowflakeCursor) -
     assert cursor.execute("select a, b from t").fetchall() == [(1, None)]
     with pytest.raises(IntegrityError, match="NULL result in a non-nullable column"):
         cursor.execute("insert into t values (null, 'x')")
+
+
+def test_a_clustered_table_with_columns_is_made_from_an_ordered_star(
+    cursor: SnowflakeCursor,
+) -> None:
+    cursor.execute("create table s as select cast('2005-02-14' as date) as d")
+    cursor.execute("""
+        create or replace table t (later timestamp_ntz not null, d date) as (
+            select * from (
+                select dateadd('hour', 35, cast(d as timestamp_ntz)) as later, d from s
+            ) order by (d)
+        )
+    """)
+    cursor.execute("alter table t cluster by (d)")
+    assert cursor.execute("select later, d from t").fetchall() == [
+        (datetime(2005, 2, 15, 11), date(2005, 2, 14))
+    ]
 
 
 def test_swap_exchanges_two_tables(cursor: SnowflakeCursor) -> None:

@@ -7,6 +7,7 @@ defect that it mends is a file to delete.
 from polygon_assets.sandbox.snowflake.patches import (
     comment_with_apostrophe,
     copy_of_csv,
+    create_table_from_star,
     describe_temporary_table,
     information_schema_numbers,
     information_schema_views,
@@ -19,6 +20,7 @@ def apply() -> None:
     """Put right every defect. Call once, before the first session."""
     comment_with_apostrophe.apply()
     copy_of_csv.apply()
+    create_table_from_star.apply()
     describe_temporary_table.apply()
     information_schema_numbers.apply()
     information_schema_views.apply()

@@ -1,0 +1,92 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='session_window',
+    unique_key=['session_date', 'symbol'],
+    on_schema_change='append_new_columns',
+) }}
+
+{%- set bars = ref('fct_daily_bars') -%}
+{%- set adjusted = ref('fct_daily_adjusted') -%}
+{%- set returns = ref('fct_daily_returns') -%}
+{%- set indicators = ref('fct_daily_indicators') -%}
+{%- set extremes = ref('fct_daily_extremes') -%}
+{%- set liquidity = ref('fct_daily_liquidity') -%}
+{%- set securities = ref('dim_security') %}
+
+with
+{% if is_incremental() -%}
+changed as (
+    {{ changed_rows([bars, adjusted, returns, indicators, extremes, liquidity]) }}
+),
+{% endif %}
+
+compared as (
+    select
+        bars.session_date,
+        bars.symbol,
+        bars.security_id,
+        securities.sector,
+        bars.close,
+        bars.volume,
+        returns.simple_return,
+        liquidity.dollar_volume,
+        liquidity.average_dollar_volume_20,
+        liquidity.volume_ratio,
+        liquidity.is_unusual_volume,
+        extremes.is_new_high_52w,
+        extremes.is_new_low_52w,
+        adjusted.close / nullif(indicators.sma_50, 0) - 1 as above_sma_50,
+        adjusted.close / nullif(indicators.sma_200, 0) - 1 as above_sma_200
+    from {{ bars }} as bars
+    inner join {{ securities }} as securities
+        on bars.symbol = securities.symbol
+        and bars.session_date >= securities.valid_from
+        and bars.session_date < securities.valid_before
+    left join {{ adjusted }} as adjusted
+        on bars.session_date = adjusted.session_date
+        and bars.symbol = adjusted.symbol
+    left join {{ returns }} as returns
+        on bars.session_date = returns.session_date
+        and bars.symbol = returns.symbol
+    left join {{ indicators }} as indicators
+        on bars.session_date = indicators.session_date
+        and bars.symbol = indicators.symbol
+    left join {{ extremes }} as extremes
+        on bars.session_date = extremes.session_date
+        and bars.symbol = extremes.symbol
+    left join {{ liquidity }} as liquidity
+        on bars.session_date = liquidity.session_date
+        and bars.symbol = liquidity.symbol
+    {%- if is_incremental() %}
+    left join changed
+        on bars.session_date = changed.session_date
+        and bars.symbol = changed.symbol
+    where
+        {{ in_session_window('bars.session_date') }}
+        or changed.symbol is not null
+        -- Its sector may have become known.
+        or {{ is_news('securities.changed_at') }}
+    {%- else %}
+    where {{ in_session_window('bars.session_date') }}
+    {%- endif %}
+)
+
+-- Rounded, so that a split, which restates prices and volumes, leaves these figures what they were.
+select
+    session_date,
+    symbol,
+    security_id,
+    sector,
+    close,
+    volume,
+    simple_return,
+    round(dollar_volume, 2) as dollar_volume,
+    round(average_dollar_volume_20, 2) as average_dollar_volume_20,
+    round(volume_ratio, 9) as volume_ratio,
+    is_unusual_volume,
+    is_new_high_52w,
+    is_new_low_52w,
+    round(above_sma_50, 9) > 0 as is_above_sma_50,
+    round(above_sma_200, 9) > 0 as is_above_sma_200,
+    {{ changed_at() }} as changed_at
+from compared

@@ -1,0 +1,45 @@
+"""The morning after: the session's bars are read again, now final, with late corporate actions."""
+
+from datetime import timedelta
+
+import dagster as dg
+
+from polygon_assets.defs.actions.assets import DIVIDENDS, SPLITS
+from polygon_assets.defs.bars.assets import DAILY_BARS
+from polygon_assets.defs.marts.assets import market_models
+from polygon_assets.defs.platform.freshness import NAME as SESSION_FRESHNESS
+from polygon_assets.sessions import NEW_YORK, is_session
+
+FINALIZE_JOB = "finalize"
+
+_READ_AGAIN = [dg.AssetKey(table.key) for table in (DAILY_BARS, SPLITS, DIVIDENDS)]
+_MADE_FROM_THEM = dg.AssetSelection.assets(*_READ_AGAIN).downstream()
+# The seeds have no sessions, and are made from nothing.
+_KEYS = [*_READ_AGAIN, *(spec.key for spec in market_models.specs if spec.partitions_def)]
+
+finalize_job = dg.define_asset_job(
+    FINALIZE_JOB,
+    selection=(dg.AssetSelection.assets(*_KEYS) & _MADE_FROM_THEM)
+    # It asks for the newest session, and the run is about the one before.
+    - dg.AssetSelection.checks(*(dg.AssetCheckKey(key, SESSION_FRESHNESS) for key in _KEYS)),
+    description="One session's bars, splits and dividends again, and every model made from them.",
+)
+
+
+@dg.schedule(
+    job_name=FINALIZE_JOB,
+    cron_schedule="30 11 * * 2-6",
+    execution_timezone=NEW_YORK.key,
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="The session of the day before, half an hour after its bars are final.",
+)
+def finalize_next_day(
+    context: dg.ScheduleEvaluationContext,
+) -> dg.RunRequest | dg.SkipReason:
+    """Ask for the session of the day before the tick; on Saturdays that is Friday's."""
+    day = context.scheduled_execution_time.astimezone(NEW_YORK).date() - timedelta(days=1)
+    if not is_session(day):
+        return dg.SkipReason(f"{day} is not an NYSE session")
+    return dg.RunRequest(
+        run_key=f"finalize-{day}", partition_key=str(day), tags={"market/session": str(day)}
+    )

@@ -1,0 +1,173 @@
+"""Ten corporate actions that arrive late: what they restate, and nothing else.
+
+Two years are built session window by session window. Then the vendor adds, corrects and moves
+actions of the past, and the next session is built as on any day. The marts must equal a rebuild of
+everything, and only rows of the securities concerned may have been written.
+"""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from dbt_warehouse import Warehouse, assert_same_rows, warehouse
+from market_history import dividend, load, sessions_of, split, synthetic
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("dbt"), pytest.mark.timeout(900)]
+
+SESSIONS = sessions_of("2004-06-01", "2006-05-31")
+BUILT_FIRST = SESSIONS[:-2]
+LATER = "2013-03-03T00:00:00Z"
+SECURITIES = synthetic(9, len(SESSIONS))
+
+LATE: dict[str, list[tuple[str, dict[str, Any]]]] = {
+    "a split of the past": [("SPLITS", split("ZZ0000", SESSIONS[100], 3))],
+    "a reverse split": [("SPLITS", split("ZZ0001", SESSIONS[200], 0.1))],
+    "an ordinary dividend": [("DIVIDENDS", dividend("ZZ0002", SESSIONS[300], 0.25))],
+    "a special and an ordinary dividend of one day": [
+        (
+            "DIVIDENDS",
+            dividend("ZZ0008", SESSIONS[250], 5.0)
+            | {"ID": "special", "DISTRIBUTION_TYPE": "special"},
+        ),
+        ("DIVIDENDS", dividend("ZZ0008", SESSIONS[250], 0.1) | {"ID": "ordinary"}),
+    ],
+    "a split and a dividend of one day": [
+        ("SPLITS", split("ZZ0004", SESSIONS[150], 2)),
+        ("DIVIDENDS", dividend("ZZ0004", SESSIONS[150], 0.5)),
+    ],
+    "a correction of the ratio": [
+        (
+            "SPLITS",
+            split("AAPL", "2005-02-28", 4)
+            | {"ID": "split-AAPL-2005-02-28", "_AIRBYTE_EXTRACTED_AT": LATER},
+        )
+    ],
+    "a dividend that moves to another day": [
+        (
+            "DIVIDENDS",
+            dividend("MSFT", "2005-11-22", 0.08)
+            | {"ID": "dividend-MSFT-2005-11-15", "_AIRBYTE_EXTRACTED_AT": LATER},
+        )
+    ],
+    "a split listed twice": [
+        ("SPLITS", split("ZZ0005", SESSIONS[50], 2) | {"ID": "one"}),
+        ("SPLITS", split("ZZ0005", SESSIONS[50], 2) | {"ID": "two"}),
+    ],
+    "a dividend before the first bar": [("DIVIDENDS", dividend("GOOG", "2004-06-02", 1.0))],
+    "a split that is only announced": [("SPLITS", split("ZZ0006", "2006-09-01", 2))],
+}
+"""What is late -> the rows that the vendor adds."""
+
+CHANGES_NOTHING = {"GOOG", "ZZ0006"}
+PAYS_NOTHING_LATER = "IBM"
+
+Rows = dict[str, list[tuple[Any, ...]]]
+
+
+@dataclass
+class History:
+    """The marts before, after the late actions, and after a full rebuild."""
+
+    incremental: Rows = field(default_factory=dict)
+    rebuilt: Rows = field(default_factory=dict)
+    touched: dict[str, int] = field(default_factory=dict)
+    touched_symbols: dict[str, set[str]] = field(default_factory=dict)
+    again: dict[str, int] = field(default_factory=dict)
+
+
+def marts(wh: Warehouse) -> dict[str, str]:
+    """Every table of the marts, with the order of its rows."""
+    found = wh.query(
+        "select table_name from information_schema.tables "
+        "where table_schema = 'MARTS' and table_type = 'BASE TABLE'"
+    )
+    names = sorted(name.lower() for (name,) in found)
+    columns = {
+        name: [
+            column.lower()
+            for (column,) in wh.query(
+                "select column_name from information_schema.columns where table_schema = 'MARTS' "
+                f"and table_name = '{name.upper()}' order by ordinal_position"
+            )
+        ]
+        for name in names
+    }
+    return {
+        name: ", ".join(c for c in columns[name] if c not in ("changed_at", "loaded_at"))
+        for name in names
+    }
+
+
+def snapshot(wh: Warehouse) -> Rows:
+    return {name: wh.rows(name, order) for name, order in marts(wh).items()}
+
+
+@pytest.fixture(scope="module")
+def history(tmp_path_factory: pytest.TempPathFactory) -> History:
+    folder: Path = tmp_path_factory.mktemp("late")
+    found = History()
+    with warehouse(folder) as wh:
+        load(wh, folder, SESSIONS, SECURITIES)
+        wh.run_dbt("seed")
+        half = len(BUILT_FIRST) // 2
+        for window in (BUILT_FIRST[:half], BUILT_FIRST[half:], SESSIONS[-2:-1]):
+            run(wh, window[0], window[-1])
+        for rows in LATE.values():
+            for table, row in rows:
+                wh.insert(table, [row])
+        mark = wh.now()
+        run(wh, SESSIONS[-1], SESSIONS[-1])
+        found.incremental = snapshot(wh)
+        found.touched = wh.touched(mark)
+        found.touched_symbols = {
+            name: {
+                symbol
+                for (symbol,) in wh.query(
+                    f"select distinct symbol from MARTS.{name} where changed_at > '{mark}' "
+                    f"and session_date < '{SESSIONS[-1]}'"
+                )
+            }
+            for name in ("fct_daily_bars", "fct_daily_adjusted", "fct_daily_returns")
+        }
+        mark = wh.now()
+        run(wh, SESSIONS[-1], SESSIONS[-1])
+        found.again = wh.touched(mark)
+        assert set(wh.run_dbt("run", "--full-refresh").values()) == {"success"}
+        found.rebuilt = snapshot(wh)
+    return found
+
+
+def run(wh: Warehouse, first: str, last: str) -> None:
+    statuses = wh.run_dbt("run", window=(first, last))
+    assert set(statuses.values()) == {"success"}, statuses
+
+
+def test_history_equals_a_full_rebuild(history: History, record_property: Any) -> None:
+    assert history.incremental.keys() == history.rebuilt.keys()
+    for name, rows in history.rebuilt.items():
+        assert_same_rows(history.incremental[name], rows)
+    lines = [f"{len(LATE)} late actions: {', '.join(LATE)}", ""]
+    lines += [
+        f"{name:32} {count:7,} of {len(history.rebuilt[name]):7,} rows written"
+        for name, count in history.touched.items()
+    ]
+    record_property("rows that ten late corporate actions restate", "\n".join(lines))
+
+
+def test_only_the_securities_concerned_are_restated(history: History) -> None:
+    concerned = {row["TICKER"] for rows in LATE.values() for _, row in rows} - CHANGES_NOTHING
+    assert history.touched_symbols["fct_daily_bars"] == set()
+    assert history.touched_symbols["fct_daily_adjusted"] == concerned
+    assert history.touched_symbols["fct_daily_returns"] == concerned
+    assert PAYS_NOTHING_LATER not in concerned
+
+
+def test_returns_are_restated_on_the_days_of_the_actions_only(history: History) -> None:
+    """A return is free of what happens later, so it changes on the ex-dates alone."""
+    new_session = len(SECURITIES) + 4
+    assert 0 < history.touched["fct_daily_returns"] - new_session <= 12
+
+
+def test_building_the_session_again_writes_nothing(history: History) -> None:
+    assert history.again == {}
