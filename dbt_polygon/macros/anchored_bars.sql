@@ -1,4 +1,4 @@
-{#- Adjusted bars for figures that look back, as the CTE `anchored`; the model selects from it and
+{#- Adjusted bars for averages with a memory, as the CTE `anchored`; the model selects from it and
     filters by `is_wanted`.
 
     The sessions of a calendar year look back to 1 January three years before, their anchor, or to
@@ -6,11 +6,9 @@
     a run costs the same however long the history is. Every sum begins at the anchor, so a session
     gets the same bits whichever run computes it.
 
-    `from_session`: a scalar query; from that session on, if any, every security is computed again.
-
     Columns: session_year, security_id, symbol, session_date, bar_number (1 at the anchor), the
     `columns` asked for, and is_wanted. -#}
-{% macro anchored_bars(columns, from_session=none) -%}
+{% macro anchored_bars(columns) -%}
 {%- set bars = ref('fct_daily_adjusted') -%}
 {%- if is_incremental() %}
 restated as (
@@ -31,9 +29,6 @@ wanted as (
         {{ in_session_window('bars.session_date') }}
         {%- if is_incremental() %}
         or bars.session_date >= restated.from_session
-        {%- if from_session %}
-        or bars.session_date >= {{ from_session }}
-        {%- endif %}
         {%- endif %}
     group by bars.security_id, year(bars.session_date)
 ),
@@ -61,22 +56,14 @@ anchored as (
 {%- endmacro %}
 
 
-{#- The window of the last `count` bars of a security, or of all since the anchor. -#}
-{% macro last_bars(count) -%}
-    partition by security_id, session_year
-    order by session_date
-    rows between {{ count - 1 }} preceding and current row
+{#- The window of all bars since the anchor, or of the last `bars` of them. -#}
+{% macro since_anchor(bars=none) -%}
+    {{ by_anchored_bar() }}
+    rows between {{ bars - 1 if bars else "unbounded" }} preceding and current row
 {%- endmacro %}
 
 
-{% macro since_anchor() -%}
-    partition by security_id, session_year
-    order by session_date
-    rows between unbounded preceding and current row
-{%- endmacro %}
-
-
-{% macro by_bar() -%}
+{% macro by_anchored_bar() -%}
     partition by security_id, session_year
     order by session_date
 {%- endmacro %}

@@ -35,5 +35,5 @@ end
 
 {#- Mean of the last `bars` bars; null until there are as many since the anchor. -#}
 {% macro simple_average(value, bars) -%}
-    case when bar_number >= {{ bars }} then avg({{ value }}) over ({{ last_bars(bars) }}) end
+    case when bar_number >= {{ bars }} then avg({{ value }}) over ({{ since_anchor(bars) }}) end
 {%- endmacro %}

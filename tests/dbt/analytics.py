@@ -120,10 +120,10 @@ ANALYTICS = (
         FRACTION,
         benchmark_return="mean return of all securities",
         excess_return="return - benchmark",
-        beta_252="covariance / variance, 252 bars",
-        correlation_252="Pearson, 252 bars",
+        beta_52w="covariance / variance, 52 weeks",
+        correlation_52w="Pearson, 52 weeks",
     ),
-    *_of("fct_daily_risk", "pandas", EXACT, observations="pairs in 252 bars"),
+    *_of("fct_daily_risk", "pandas", EXACT, observations="pairs in 52 weeks"),
 )
 
 

@@ -52,12 +52,12 @@ def _adjust(
     return bars
 
 
-def since_anchor(bars: pd.DataFrame, oracle, **others) -> pd.DataFrame:
-    """The figures of each year from the bars since 1 January three years before."""
+def since_anchor(bars: pd.DataFrame) -> pd.DataFrame:
+    """The indicators of each year from the bars since 1 January three years before."""
     years = []
     for year in sorted(set(bars.index.year)):
         known = bars[(bars.index.year >= year - 3) & (bars.index.year <= year)]
-        figures = oracle(known, **others)
+        figures = indicators(known)
         years.append(figures[figures.index.year == year])
     return pd.concat(years)
 
@@ -103,8 +103,9 @@ def indicators(bars: pd.DataFrame) -> pd.DataFrame:
 def volatility(bars: pd.DataFrame) -> pd.DataFrame:
     """numpy over each window of 21 bars, from the papers' formulas."""
     o, h, low, c = (np.log(bars[name].to_numpy()) for name in ("open", "high", "low", "close"))
-    overnight = np.concatenate([[np.nan], o[1:] - c[:-1]])
-    whole_day = np.concatenate([[np.nan], c[1:] - c[:-1]])
+    follows = _follows(bars)
+    overnight = np.where(follows, np.concatenate([[np.nan], o[1:] - c[:-1]]), np.nan)
+    whole_day = np.where(follows, np.concatenate([[np.nan], c[1:] - c[:-1]]), np.nan)
     rs = (h - c) * (h - o) + (low - c) * (low - o)
     k = 0.34 / (1.34 + 22 / 20)
 
@@ -129,7 +130,15 @@ def volatility(bars: pd.DataFrame) -> pd.DataFrame:
         "rogers_satchell_volatility": np.maximum(mean(rs), 0),
         "yang_zhang_volatility": yang_zhang,
     }
-    return pd.DataFrame({n: np.sqrt(252 * values) for n, values in figures.items()}, bars.index)
+    known = bars["close"].rolling(_YEAR_OF_DAYS).count() >= 21
+    return pd.DataFrame(
+        {name: np.sqrt(252 * values) for name, values in figures.items()}, bars.index
+    ).where(known)
+
+
+def _follows(bars: pd.DataFrame) -> pd.Series:
+    """Whether a bar has another one in the 52 weeks before."""
+    return bars.index.to_series().diff() <= pd.Timedelta(364, "D")
 
 
 def extremes(bars: pd.DataFrame) -> pd.DataFrame:
@@ -163,7 +172,8 @@ def first_year_drawdown(bars: pd.DataFrame) -> pd.Series:
 def liquidity(bars: pd.DataFrame, exchange: pd.DatetimeIndex) -> pd.DataFrame:
     """pandas, on every session of the exchange with zeros where there is no bar."""
     dollars = bars["close"] * bars["volume"]
-    impact = bars["close"].pct_change().abs() / dollars.where(dollars > 0)
+    moves = bars["close"].pct_change().abs().where(_follows(bars))
+    impact = moves / dollars.where(dollars > 0)
     known = exchange[(exchange >= bars.index[0]) & (exchange <= bars.index[-1])]
     daily = pd.DataFrame({"volume": bars["volume"], "dollars": dollars, "traded": 1.0})
     daily = daily.reindex(known, fill_value=0.0)
@@ -178,9 +188,14 @@ def liquidity(bars: pd.DataFrame, exchange: pd.DatetimeIndex) -> pd.DataFrame:
             "volume_ratio": daily["volume"] / before.where(before > 0),
         }
     )
-    figures.loc[known[:19], "amihud_20"] = np.nan
+    figures = figures.reindex(bars.index)
+    number = pd.Series(exchange.get_indexer(bars.index).astype(float), bars.index)
+    reach = number - number.rolling(_YEAR_OF_DAYS).min()
+    means = ["adv_20", "average_dollar_volume_20", "amihud_20"]
+    figures[means] = figures[means].where(reach >= 19)
+    figures["volume_ratio"] = figures["volume_ratio"].where(reach >= 20)
     unusual = (figures["volume_ratio"] >= 3) & (figures["traded_sessions_20"] >= 15)
-    return figures.assign(is_unusual_volume=unusual).reindex(bars.index)
+    return figures.assign(is_unusual_volume=unusual)
 
 
 def market_return(bars: dict[str, pd.DataFrame]) -> pd.Series:
@@ -190,30 +205,31 @@ def market_return(bars: dict[str, pd.DataFrame]) -> pd.Series:
 
 
 def risk(bars: pd.DataFrame, market: pd.Series) -> pd.DataFrame:
-    """pandas: covariance and variance of the last 252."""
+    """pandas: covariance and variance of the last 52 weeks."""
     own = bars["own_return"]
     benchmark = market.reindex(bars.index)
     both = benchmark.where(own.notna())
-    frame = {"window": 252, "min_periods": 60}
+    frame = {"window": _YEAR_OF_DAYS, "min_periods": 60}
     covariance = own.rolling(**frame).cov(both)
     return pd.DataFrame(
         {
             "benchmark_return": benchmark,
             "excess_return": own - benchmark,
-            "observations": both.rolling(252, min_periods=1).count(),
-            "beta_252": covariance / both.rolling(**frame).var(),
-            "correlation_252": own.rolling(**frame).corr(both),
+            "observations": both.rolling(_YEAR_OF_DAYS, min_periods=1).count(),
+            "beta_52w": covariance / both.rolling(**frame).var(),
+            "correlation_52w": own.rolling(**frame).corr(both),
         }
     )
 
 
 def empyrical_beta(bars: pd.DataFrame, market: pd.Series) -> pd.Series:
-    """empyrical: beta of the last 252 bars at every 50th."""
+    """empyrical: beta of the last 52 weeks at every 50th bar that has enough of them."""
     own = bars["own_return"]
-    betas = {
-        bars.index[end]: empyrical.beta(own.iloc[max(end - 251, 0) : end + 1], market)
-        for end in range(300, len(own), 50)
-    }
+    betas = {}
+    for session in own.index[300::50]:
+        known = own[session - pd.Timedelta(364, "D") : session]
+        if known.count() >= 60:
+            betas[session] = empyrical.beta(known, market)
     return pd.Series(betas, dtype=float)
 
 
@@ -223,11 +239,9 @@ def expected_marts(bars: dict[str, pd.DataFrame]) -> dict[str, dict[str, pd.Data
     exchange = pd.DatetimeIndex(sessions())
     return {
         "fct_daily_returns": {s: returns(b) for s, b in bars.items()},
-        "fct_daily_indicators": {s: since_anchor(b, indicators) for s, b in bars.items()},
-        "fct_daily_volatility": {s: since_anchor(b, volatility) for s, b in bars.items()},
-        "fct_daily_extremes": {s: since_anchor(b, extremes) for s, b in bars.items()},
-        "fct_daily_liquidity": {
-            s: since_anchor(b, liquidity, exchange=exchange) for s, b in bars.items()
-        },
-        "fct_daily_risk": {s: since_anchor(b, risk, market=market) for s, b in bars.items()},
+        "fct_daily_indicators": {s: since_anchor(b) for s, b in bars.items()},
+        "fct_daily_volatility": {s: volatility(b) for s, b in bars.items()},
+        "fct_daily_extremes": {s: extremes(b) for s, b in bars.items()},
+        "fct_daily_liquidity": {s: liquidity(b, exchange) for s, b in bars.items()},
+        "fct_daily_risk": {s: risk(b, market) for s, b in bars.items()},
     }

@@ -20,6 +20,7 @@ class Series:
     splits: dict[str, float] = field(default_factory=dict)
     dividends: dict[str, float] = field(default_factory=dict)
     zero_volumes: float = 0.0
+    halted: tuple[str, str] = ("", "")
 
 
 RANDOM_SERIES = (
@@ -35,6 +36,7 @@ RANDOM_SERIES = (
         deviation=0.03,
     ),
     Series("WILD", deviation=0.12, share_of_sessions=0.97),
+    Series("HALTED", first="2010-01-01", halted=("2011-01-10", "2012-05-31")),
 )
 
 
@@ -50,7 +52,7 @@ def random_bars(series: Series) -> list[Row]:
     price = 50.0
     rows: list[Row] = []
     for day in sessions():
-        if not series.first <= day <= series.last:
+        if not series.first <= day <= series.last or series.halted[0] <= day <= series.halted[1]:
             continue
         steps = random.normal(0, series.deviation, size=4)
         price /= series.splits.get(day, 1.0)

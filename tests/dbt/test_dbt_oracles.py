@@ -17,7 +17,7 @@ from analytics_series import raw_tables
 from dbt_warehouse import Warehouse, warehouse
 from real_market_data import SYMBOLS
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("dbt"), pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("dbt_oracles"), pytest.mark.timeout(600)]
 
 MARTS = sorted({analytic.mart for analytic in ANALYTICS})
 TOLERANCE = 1e-9
@@ -125,7 +125,7 @@ def test_beta_equals_empyrical(comparison: Comparison) -> None:
     compared = 0
     for symbol, bars in comparison.bars.items():
         expected = oracles.empyrical_beta(bars, market)
-        computed = comparison.marts["fct_daily_risk"][symbol]["beta_252"]
+        computed = comparison.marts["fct_daily_risk"][symbol]["beta_52w"]
         assert computed[expected.index].tolist() == pytest.approx(
             expected.tolist(), rel=TOLERANCE, abs=TOLERANCE
         )

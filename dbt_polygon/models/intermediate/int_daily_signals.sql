@@ -13,12 +13,26 @@
 {%- set liquidity = ref('fct_daily_liquidity') -%}
 {%- set securities = ref('dim_security') %}
 
-with
-{% if is_incremental() -%}
-changed as (
+with wanted as (
+    select
+        bars.session_date,
+        bars.symbol
+    from {{ bars }} as bars
+    where {{ in_session_window('bars.session_date') }}
+    {%- if is_incremental() %}
+    union distinct
     {{ changed_rows([bars, adjusted, returns, indicators, extremes, liquidity]) }}
+    union distinct
+    -- The sector of these may have become known.
+    select
+        bars.session_date,
+        bars.symbol
+    from {{ bars }} as bars
+    inner join {{ securities }} as securities
+        on bars.security_id = securities.security_id
+    where {{ is_news('securities.changed_at') }}
+    {%- endif %}
 ),
-{% endif %}
 
 compared as (
     select
@@ -37,7 +51,10 @@ compared as (
         extremes.is_new_low_52w,
         adjusted.close / nullif(indicators.sma_50, 0) - 1 as above_sma_50,
         adjusted.close / nullif(indicators.sma_200, 0) - 1 as above_sma_200
-    from {{ bars }} as bars
+    from wanted
+    inner join {{ bars }} as bars
+        on wanted.session_date = bars.session_date
+        and wanted.symbol = bars.symbol
     inner join {{ securities }} as securities
         on bars.symbol = securities.symbol
         and bars.session_date >= securities.valid_from
@@ -57,18 +74,6 @@ compared as (
     left join {{ liquidity }} as liquidity
         on bars.session_date = liquidity.session_date
         and bars.symbol = liquidity.symbol
-    {%- if is_incremental() %}
-    left join changed
-        on bars.session_date = changed.session_date
-        and bars.symbol = changed.symbol
-    where
-        {{ in_session_window('bars.session_date') }}
-        or changed.symbol is not null
-        -- Its sector may have become known.
-        or {{ is_news('securities.changed_at') }}
-    {%- else %}
-    where {{ in_session_window('bars.session_date') }}
-    {%- endif %}
 )
 
 -- Rounded, so that a split, which restates prices and volumes, leaves these figures what they were.

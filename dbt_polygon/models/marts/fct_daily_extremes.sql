@@ -6,7 +6,7 @@
 ) }}
 
 with
-{{ anchored_bars(['high', 'low', 'adjusted_close']) }},
+{{ recent_bars(['high', 'low', 'adjusted_close']) }},
 
 extremes as (
     select
@@ -15,7 +15,7 @@ extremes as (
         min(low) over ({{ last_year() }}) as low_52w,
         max(adjusted_close) over ({{ last_year() }}) as peak_52w,
         count(*) over ({{ last_year() }}) as bar_count
-    from anchored
+    from recent
 ),
 
 drawdowns as (

@@ -11,9 +11,9 @@ with
 moves as (
     select
         *,
-        close - lag(close) over ({{ by_bar() }}) as change,
-        greatest(high, lag(close) over ({{ by_bar() }})) - least(low, lag(close) over ({{ by_bar() }}))
-            as true_range
+        close - lag(close) over ({{ by_anchored_bar() }}) as change,
+        greatest(high, lag(close) over ({{ by_anchored_bar() }}))
+        - least(low, lag(close) over ({{ by_anchored_bar() }})) as true_range
     from anchored
 ),
 
@@ -35,7 +35,7 @@ averages as (
         {{ wilder_average('greatest(change, 0)', 14) }} as rise_14,
         {{ wilder_average('greatest(-change, 0)', 14) }} as fall_14,
         {{ wilder_average('true_range', 14) }} as atr_14,
-        case when bar_number >= 20 then stddev_pop(close) over ({{ last_bars(20) }}) end as deviation_20
+        case when bar_number >= 20 then stddev_pop(close) over ({{ since_anchor(20) }}) end as deviation_20
     from moves
 ),
 

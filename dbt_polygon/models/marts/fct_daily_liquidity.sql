@@ -6,24 +6,24 @@
 ) }}
 
 with
-{{ anchored_bars(['close', 'volume']) }},
+{{ recent_bars(['close', 'volume']) }},
 
 numbered as (
     select
-        anchored.*,
+        recent.*,
         sessions.session_number
-    from anchored
+    from recent
     left join {{ ref('dim_trading_session') }} as sessions
-        on anchored.session_date = sessions.session_date
+        on recent.session_date = sessions.session_date
 ),
 
 turnover as (
     select
         *,
         close * volume as dollar_volume,
-        abs(close / nullif(lag(close) over ({{ by_bar() }}), 0) - 1) / nullif(close * volume, 0) as price_impact,
+        abs(close / nullif({{ earlier('close') }}, 0) - 1) / nullif(close * volume, 0) as price_impact,
         -- The session itself counts: 1 at the first bar.
-        session_number + 1 - min(session_number) over ({{ since_anchor() }}) as sessions_known
+        session_number + 1 - min(session_number) over ({{ last_year() }}) as sessions_known
     from numbered
 ),
 

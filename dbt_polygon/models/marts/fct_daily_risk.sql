@@ -5,26 +5,25 @@
     on_schema_change='append_new_columns',
 ) }}
 
-{%- set bars = 252 -%}
 {#- The benchmark of a session matters to every security that has the session in its frame. -#}
 {%- set benchmark_news = "(select min(session_date) from " ~ ref('int_market_returns') ~ " where " ~ is_news() ~ ")" %}
 
 with
-{{ anchored_bars([], from_session=benchmark_news) }},
+{{ recent_bars([], from_session=benchmark_news) }},
 
 pairs as (
     select
-        anchored.*,
+        recent.*,
         returns.simple_return,
         market.benchmark_return,
         case when market.benchmark_return is not null then returns.simple_return end as x,
         case when returns.simple_return is not null then market.benchmark_return end as y
-    from anchored
+    from recent
     inner join {{ ref('fct_daily_returns') }} as returns
-        on anchored.session_date = returns.session_date
-        and anchored.symbol = returns.symbol
+        on recent.session_date = returns.session_date
+        and recent.symbol = returns.symbol
     left join {{ ref('int_market_returns') }} as market
-        on anchored.session_date = market.session_date
+        on recent.session_date = market.session_date
 ),
 
 sums as (
@@ -35,12 +34,12 @@ sums as (
         is_wanted,
         simple_return,
         benchmark_return,
-        count(x) over ({{ last_bars(bars) }}) as observations,
-        sum(x) over ({{ last_bars(bars) }}) as sum_x,
-        sum(y) over ({{ last_bars(bars) }}) as sum_y,
-        sum(x * x) over ({{ last_bars(bars) }}) as sum_xx,
-        sum(x * y) over ({{ last_bars(bars) }}) as sum_xy,
-        sum(y * y) over ({{ last_bars(bars) }}) as sum_yy
+        count(x) over ({{ last_year() }}) as observations,
+        sum(x) over ({{ last_year() }}) as sum_x,
+        sum(y) over ({{ last_year() }}) as sum_y,
+        sum(x * x) over ({{ last_year() }}) as sum_xx,
+        sum(x * y) over ({{ last_year() }}) as sum_xy,
+        sum(y * y) over ({{ last_year() }}) as sum_yy
     from pairs
 ),
 
@@ -68,8 +67,8 @@ select
     benchmark_return,
     simple_return - benchmark_return as excess_return,
     cast(observations as integer) as observations,
-    spread_xy / spread_y as beta_252,
+    spread_xy / spread_y as beta_52w,
     -- Rounding can push a perfect correlation past 1.
-    case when abs(correlation) > 1 then sign(correlation) else correlation end as correlation_252,
+    case when abs(correlation) > 1 then sign(correlation) else correlation end as correlation_52w,
     {{ changed_at() }} as changed_at
 from estimates

@@ -10,17 +10,17 @@
 {%- set open_to_close_weight = 0.34 / (1.34 + (bars + 1) / (bars - 1)) %}
 
 with
-{{ anchored_bars(['open', 'high', 'low', 'close']) }},
+{{ recent_bars(['open', 'high', 'low', 'close']) }},
 
 logs as (
     select
         *,
-        ln(close / nullif(lag(close) over ({{ by_bar() }}), 0)) as close_to_close,
-        ln(open / nullif(lag(close) over ({{ by_bar() }}), 0)) as overnight,
+        ln(close / nullif({{ earlier('close') }}, 0)) as close_to_close,
+        ln(open / nullif({{ earlier('close') }}, 0)) as overnight,
         ln(close / open) as open_to_close,
         ln(high / low) as high_to_low,
         ln(high / close) * ln(high / open) + ln(low / close) * ln(low / open) as rogers_satchell
-    from anchored
+    from recent
     where least(open, high, low, close) > 0
 ),
 
@@ -30,7 +30,6 @@ estimates as (
         symbol,
         security_id,
         is_wanted,
-        bar_number,
         stddev_samp(close_to_close) over ({{ last_bars(bars) }}) as close_to_close,
         avg(power(high_to_low, 2)) over ({{ last_bars(bars) }}) / (4 * ln(2)) as parkinson,
         avg(0.5 * power(high_to_low, 2) - (2 * ln(2) - 1) * power(open_to_close, 2)) over ({{ last_bars(bars) }})
@@ -38,8 +37,8 @@ estimates as (
         avg(rogers_satchell) over ({{ last_bars(bars) }}) as rogers_satchell,
         var_samp(overnight) over ({{ last_bars(bars) }}) as overnight,
         var_samp(open_to_close) over ({{ last_bars(bars) }}) as open_to_close,
-        count(*) over ({{ last_bars(bars) }}) as bar_count,
-        count(close_to_close) over ({{ last_bars(bars) }}) as return_count
+        count(*) over ({{ last_year() }}) >= {{ bars }} as is_known,
+        count(close_to_close) over ({{ last_bars(bars) }}) = {{ bars }} as has_returns
     from logs
 )
 
@@ -47,13 +46,13 @@ select
     session_date,
     symbol,
     security_id,
-    case when return_count = {{ bars }} then sqrt(252) * close_to_close end as close_to_close_volatility,
-    case when bar_count = {{ bars }} then sqrt(252 * parkinson) end as parkinson_volatility,
-    case when bar_count = {{ bars }} then sqrt(252 * greatest(garman_klass, 0)) end as garman_klass_volatility,
-    case when bar_count = {{ bars }} then sqrt(252 * greatest(rogers_satchell, 0)) end
+    case when is_known and has_returns then sqrt(252) * close_to_close end as close_to_close_volatility,
+    case when is_known then sqrt(252 * parkinson) end as parkinson_volatility,
+    case when is_known then sqrt(252 * greatest(garman_klass, 0)) end as garman_klass_volatility,
+    case when is_known then sqrt(252 * greatest(rogers_satchell, 0)) end
         as rogers_satchell_volatility,
     case
-        when return_count = {{ bars }}
+        when is_known and has_returns
             then sqrt(252 * (
                     overnight
                     + {{ open_to_close_weight }} * open_to_close

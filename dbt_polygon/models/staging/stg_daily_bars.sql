@@ -1,8 +1,13 @@
-{#- Stamped 16:00 in New York, which is the same date in UTC, in summer and in winter. -#}
-{%- set session_date = "to_date(to_timestamp_ntz(t, 3))" -%}
+with bars as (
+    select
+        *,
+        -- Stamped 16:00 in New York, which is the same date in UTC, in summer and in winter.
+        to_date(to_timestamp_ntz(t, 3)) as session_date
+    from {{ source('polygon', 'daily_bars') }}
+)
 
 select
-    {{ session_date }} as session_date,
+    session_date,
     cast(ticker as varchar) as symbol,
     cast(o as double) as open,
     cast(h as double) as high,
@@ -13,5 +18,5 @@ select
     cast(n as integer) as trade_count,
     coalesce(cast(otc as boolean), false) as is_otc,
     {{ loaded_at() }} as loaded_at
-from {{ source('polygon', 'daily_bars') }}
-{{ newest_version([session_date, 'ticker']) }}
+from bars
+{{ newest_version(['session_date', 'ticker']) }}
