@@ -205,10 +205,11 @@ def warehouse(folder: Path) -> Iterator[Warehouse]:
             _create_raw_tables(connection)
             yield Warehouse(connection, dbt, server)
     finally:
-        for process in (dbt, server):
-            if process is not None:
-                process.terminate()
-                process.wait(10)
+        if dbt is not None:
+            dbt.kill()  # under a worker that ignores SIGTERM it ignores that, too
+            dbt.wait(10)
+        server.terminate()
+        server.wait(10)
 
 
 def _dbt_environment(port: int, folder: Path) -> dict[str, str]:

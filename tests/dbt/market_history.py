@@ -39,20 +39,23 @@ def sessions_of(first: str, last: str) -> list[str]:
 
 
 def synthetic(count: int, sessions: int, seed: int = 1) -> list[Security]:
-    """Securities of which one in ten is listed late and one in ten is delisted early."""
+    """Securities of which one in ten is listed late and one in ten is delisted early.
+
+    No action is on a security's last session: one more session restates no history.
+    """
     return [_security(number, sessions, seed) for number in range(count)]
 
 
 def _security(number: int, sessions: int, seed: int) -> Security:
     random = np.random.default_rng([seed, number])
     fate, when = random.random(), int(random.integers(1, max(sessions, 2)))
-    first = when if fate < 0.1 else 0
+    first = min(when, sessions - 2) if fate < 0.1 else 0
     last = when if fate > 0.9 else sessions - 1
     steps = random.normal(0.0003, random.uniform(0.01, 0.03), last - first + 1)
     close = 40 * np.exp(np.cumsum(steps))
-    splits = {int(day): 2 for day in random.integers(first, last + 1, 1) if random.random() < 0.3}
+    splits = {int(day): 2 for day in random.integers(first, last, 1) if random.random() < 0.3}
     payer = random.random() < 0.45
-    paid = range(first + int(random.integers(5, 60)), last + 1, 63) if payer else ()
+    paid = range(first + int(random.integers(5, 60)), last, 63) if payer else ()
     dividends = {day: round(float(close[day - first]) * 0.005, 2) for day in paid}
     for day, ratio in splits.items():
         close[day - first :] /= ratio

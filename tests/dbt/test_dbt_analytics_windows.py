@@ -14,7 +14,11 @@ from dbt_warehouse import Warehouse, assert_same_rows, warehouse
 from real_market_data import Row, bars_between, four_pm
 from support.sql_guard import findings
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("dbt"), pytest.mark.timeout(600)]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.xdist_group("dbt_analytics_windows"),
+    pytest.mark.timeout(600),
+]
 
 FIRST, LAST = "2011-12-01", "2013-03-01"
 OLD = (FIRST, "2012-10-31")

@@ -10,7 +10,11 @@ from test_dbt_marts import (
     assert_total_return_equals_the_source,
 )
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("dbt"), pytest.mark.timeout(600)]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.xdist_group("dbt_long_history"),
+    pytest.mark.timeout(600),
+]
 
 
 def test_all_actions_of_thirteen_years(tmp_path: Path) -> None:

@@ -19,7 +19,11 @@ from pandas.testing import assert_frame_equal
 from real_market_data import SYMBOLS
 from support.sql_guard import findings
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("dbt"), pytest.mark.timeout(600)]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.xdist_group("dbt_market_marts"),
+    pytest.mark.timeout(600),
+]
 
 
 @pytest.fixture(scope="module")

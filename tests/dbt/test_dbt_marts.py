@@ -15,7 +15,7 @@ from real_market_data import SYMBOLS, bars_between, four_pm, real_actions
 from support.allowed_functions import ALLOWED
 from support.sql_guard import findings, functions_of
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("dbt"), pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("dbt_marts"), pytest.mark.timeout(600)]
 
 FIRST_WEEK = ("2005-02-14", "2005-02-18")
 SECOND_WEEK = ("2005-02-22", "2005-02-28")
@@ -95,7 +95,8 @@ def history(tmp_path_factory: pytest.TempPathFactory) -> Iterator[History]:
 
 def test_everything_builds_and_every_test_passes(history: History) -> None:
     assert len(history.full_build) > 70
-    assert set(history.full_build.values()) <= {"success", "pass", "no-op"}
+    allowed = {"success", "pass", "no-op"}
+    assert {n: status for n, status in history.full_build.items() if status not in allowed} == {}
 
 
 def test_compiled_sql_is_snowflakes_and_not_what_duckdb_tolerates(history: History) -> None:

@@ -13,7 +13,11 @@ import pytest
 from dbt_warehouse import Warehouse, assert_same_rows, warehouse
 from market_history import dividend, load, sessions_of, split, synthetic
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("dbt"), pytest.mark.timeout(900)]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.xdist_group("dbt_late_actions"),
+    pytest.mark.timeout(900),
+]
 
 SESSIONS = sessions_of("2004-06-01", "2006-05-31")
 BUILT_FIRST = SESSIONS[:-2]
