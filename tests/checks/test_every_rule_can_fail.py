@@ -14,6 +14,7 @@ ELSEWHERE: dict[RuleKey, str] = {
     ("kafka/stocks/agg_1s", "sink_keeps_up"): "test_kafka_checks.py",
     ("kafka/stocks/gaps", "no_gaps"): "test_kafka_checks.py",
     ("kafka/stocks/dead_letter", "no_dead_letters"): "test_kafka_checks.py",
+    ("marts/market/fct_daily_bars", "bars_final"): "test_bars_final.py",
     **{("/".join(one.key), "schema_drift"): "test_schema_drift.py" for one in TABLES.values()},
     **{
         ("/".join(one.key), "row_count_band"): "test_row_count_band.py"
@@ -41,7 +42,7 @@ def test_every_check_in_the_code_location_is_ours_or_dbts() -> None:
 
     graph = defs.resolve_asset_graph()
     found = {(key.asset_key.to_user_string(), key.name) for key in graph.asset_check_keys}
-    dbt = {"raw", "staging", "intermediate", "marts"}
+    dbt = {"raw", "staging", "intermediate", "marts", "snapshots"}
     rest = [key for key in found - keys_of(checks) if key[1] != SESSION_FRESHNESS]
     assert keys_of(checks) <= found
     assert {asset.partition("/")[0] for asset, _ in rest} <= dbt
