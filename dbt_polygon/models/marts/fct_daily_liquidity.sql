@@ -34,8 +34,8 @@ liquidity as (
         security_id,
         is_wanted,
         dollar_volume,
-        case when sessions_known >= 20 then sum(volume) over ({{ last_sessions(20) }}) / 20 end as adv_20,
-        case when sessions_known >= 20 then sum(dollar_volume) over ({{ last_sessions(20) }}) / 20 end
+        case when sessions_known >= 20 then {{ exact_sum('volume', 12, last_sessions(20)) }} / 20 end as adv_20,
+        case when sessions_known >= 20 then {{ exact_sum('dollar_volume', 12, last_sessions(20)) }} / 20 end
             as average_dollar_volume_20,
         count(*) over ({{ last_sessions(20) }}) as traded_sessions_20,
         case
@@ -46,7 +46,7 @@ liquidity as (
         end as amihud_20,
         case
             when sessions_known > 20
-                then volume / nullif(sum(volume) over ({{ last_sessions(20, until=1) }}) / 20, 0)
+                then volume / nullif({{ exact_sum('volume', 12, last_sessions(20, until=1)) }} / 20, 0)
         end as volume_ratio
     from turnover
 )
