@@ -1,24 +1,37 @@
-"""A broker process for each test, and clients of it with short timeouts."""
+"""A broker process for each test, and clients of it with short timeouts.
 
+Tests with the fixture ``kafka`` are the contract: they run against the embedded broker and against
+Apache Kafka. Those with ``broker`` are about the embedded one alone.
+"""
+
+import contextlib
 import os
 import re
+import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import ClassVar
 
+import psutil
 import pytest
-from confluent_kafka import Consumer, Message, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaException, Message, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
 START_SECONDS = 20
+APACHE_START_SECONDS = 120
+CLEAR_SECONDS = 30
 _SERVING = re.compile(r"serving .* on (127\.0\.0\.1):(\d+)")
 
 
 class BrokerProcess:
     """A broker on a directory of its own, which can be ended and started again on its port."""
+
+    SMALL_SEGMENTS: ClassVar[dict[str, str]] = {"segment.bytes": "3000"}
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory / "data"
@@ -143,6 +156,59 @@ class BrokerProcess:
         return records
 
 
+class ApacheProcess(BrokerProcess):
+    """Apache Kafka in a directory of its own."""
+
+    SMALL_SEGMENTS: ClassVar[dict[str, str]] = {}  # it takes none below a megabyte
+
+    def __init__(self, directory: Path) -> None:
+        super().__init__(directory)
+        self.program = ["-m", "polygon_assets.sandbox.kafka.apache"]
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            self.port = free.getsockname()[1]
+
+    def start(self, *options: str) -> "BrokerProcess":
+        self._admin = None
+        with self.log_path.open("ab") as log:
+            self.process = subprocess.Popen(self.command(*options), stdout=log, stderr=log)
+        deadline = time.monotonic() + APACHE_START_SECONDS
+        while not self._answers():
+            assert self.process.poll() is None, self.log
+            assert time.monotonic() < deadline, self.log
+            time.sleep(0.2)
+        return self
+
+    def _answers(self) -> bool:
+        try:
+            self.admin().list_topics(timeout=1)
+        except KafkaException:
+            return False
+        return True
+
+    def kill(self) -> None:
+        """End Java as kill -9 does; its runner goes with it."""
+        assert self.process is not None
+        for child in psutil.Process(self.process.pid).children(recursive=True):
+            child.kill()
+        self.process.wait(10)
+
+    def clear(self) -> None:
+        """Delete every topic and group; a group goes when its last member has left."""
+        if self.process is None or self.process.poll() is not None:
+            self.start()
+        admin = self.admin()
+        topics = [name for name in admin.list_topics(timeout=5).topics if not name.startswith("__")]
+        for future in admin.delete_topics(topics).values() if topics else ():
+            future.result(10)
+        deadline = time.monotonic() + CLEAR_SECONDS
+        while groups := [one.group_id for one in admin.list_consumer_groups().result(10).valid]:
+            assert time.monotonic() < deadline, f"groups with members: {groups}"
+            for future in admin.delete_consumer_groups(groups).values():
+                with contextlib.suppress(KafkaException):
+                    future.result(10)
+            time.sleep(0.2)
+
+
 @pytest.fixture
 def brokers(tmp_path: Path) -> Iterator[Callable[..., BrokerProcess]]:
     """Starts brokers, with options of the command line; ends them with the test."""
@@ -165,6 +231,34 @@ def brokers(tmp_path: Path) -> Iterator[Callable[..., BrokerProcess]]:
 def broker(brokers: Callable[..., BrokerProcess]) -> BrokerProcess:
     """A broker with default options."""
     return brokers()
+
+
+@pytest.fixture(scope="session")
+def apache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApacheProcess]:
+    """Apache Kafka, started once; each test begins without topics and groups."""
+    missing = [program for program in ("java", "mvn") if shutil.which(program) is None]
+    if missing:
+        pytest.skip(f"Apache Kafka needs {' and '.join(missing)} on the PATH")
+    started = ApacheProcess(tmp_path_factory.mktemp("apache"))
+    started.start()
+    yield started
+    started.kill()
+
+
+@pytest.fixture(
+    params=[
+        "embedded",
+        pytest.param("apache", marks=[pytest.mark.slow, pytest.mark.xdist_group("apache_kafka")]),
+    ]
+)
+def kafka(request: pytest.FixtureRequest) -> Iterator[BrokerProcess]:
+    """A broker of either kind, without topics and groups."""
+    if request.param == "embedded":
+        yield request.getfixturevalue("broker")
+        return
+    apache: ApacheProcess = request.getfixturevalue("apache")
+    yield apache
+    apache.clear()
 
 
 @pytest.fixture

@@ -19,9 +19,9 @@ def log_file(broker) -> Path:
     return max((broker.directory / "topics").glob("*/0/*.log"))
 
 
-def test_kill_in_the_middle_of_an_idempotent_producer_loses_and_repeats_nothing(broker):
-    broker.create("bars", 4)
-    producer = broker.producer(
+def test_kill_in_the_middle_of_an_idempotent_producer_loses_and_repeats_nothing(kafka):
+    kafka.create("bars", 4)
+    producer = kafka.producer(
         **{
             "enable.idempotence": True,
             "compression.type": "lz4",
@@ -44,8 +44,8 @@ def test_kill_in_the_middle_of_an_idempotent_producer_loses_and_repeats_nothing(
     def kill_and_restart() -> None:
         for _ in range(4):
             time.sleep(0.25)
-            broker.kill()
-            broker.start()
+            kafka.kill()
+            kafka.start()
         restarts.set()
 
     killer = threading.Thread(target=kill_and_restart)
@@ -63,7 +63,7 @@ def test_kill_in_the_middle_of_an_idempotent_producer_loses_and_repeats_nothing(
     assert errors == []
     assert sorted(acknowledged) == list(range(sent))
 
-    copies = Counter(int(message.value()) for message in broker.read("bars", 4))
+    copies = Counter(int(message.value()) for message in kafka.read("bars", 4))
     assert set(copies) == set(range(sent))
     assert set(copies.values()) == {1}
 
