@@ -7,6 +7,7 @@ from datetime import date, datetime, time, timedelta
 import dagster as dg
 
 from polygon_assets.sessions import (
+    NEW_YORK,
     first_session,
     is_session,
     last_session,
@@ -83,3 +84,25 @@ def run_window(tags: Mapping[str, str]) -> SessionWindow:
         if not is_session(day):
             raise ValueError(f"partition {day} is not an NYSE session: choose a trading day.")
     return window
+
+
+def request_session(
+    context: dg.ScheduleEvaluationContext, purpose: str, *, days_before: int = 0
+) -> dg.RunRequest | dg.SkipReason:
+    """What a schedule asks for: the session of its tick's New York date, or of a day before it.
+
+    Args:
+        context: Of the tick.
+        purpose: In front of the run key, so that each schedule asks once for each session.
+        days_before: How many days before the tick; on Saturdays one day before is Friday.
+
+    Returns:
+        The request for that session's partition; a reason to skip where the day is no session.
+    """
+    tick = context.scheduled_execution_time.astimezone(NEW_YORK)
+    day = tick.date() - timedelta(days=days_before)
+    if not is_session(day):
+        return dg.SkipReason(f"{day} is not an NYSE session")
+    return dg.RunRequest(
+        run_key=f"{purpose}-{day}", partition_key=str(day), tags={"market/session": str(day)}
+    )

@@ -8,8 +8,10 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import dagster as dg
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
+from dagster._core.definitions.schedule_definition import ScheduleExecutionData
 from polygon_stream import schema
 from support.servers import server
 
@@ -207,3 +209,16 @@ def eventually(condition: Callable[[], bool], seconds: float = 8.0) -> None:
     while not condition():
         assert time.monotonic() < deadline, "it did not happen in time"
         time.sleep(0.05)
+
+
+def schedule_tick(
+    repository: Any, instance: dg.DagsterInstance, name: str, moment: str
+) -> ScheduleExecutionData:
+    """What a schedule asks for at a moment."""
+    context = dg.build_schedule_context(
+        instance=instance,
+        scheduled_execution_time=datetime.fromisoformat(moment),
+        repository_def=repository,
+    )
+    with context:
+        return repository.get_schedule_def(name).evaluate_tick(context)

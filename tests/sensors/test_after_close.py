@@ -5,21 +5,11 @@ from typing import Any
 
 import dagster as dg
 import pytest
-from dagster._core.definitions.schedule_definition import ScheduleExecutionData
+from sensors_support import schedule_tick
 
 from polygon_assets.sessions import NEW_YORK
 
 pytestmark = pytest.mark.xdist_group("sensors")
-
-
-def tick(repository: Any, instance: dg.DagsterInstance, moment: str) -> ScheduleExecutionData:
-    context = dg.build_schedule_context(
-        instance=instance,
-        scheduled_execution_time=datetime.fromisoformat(moment),
-        repository_def=repository,
-    )
-    with context:
-        return repository.get_schedule_def("after_close").evaluate_tick(context)
 
 
 @pytest.mark.parametrize(
@@ -34,7 +24,7 @@ def tick(repository: Any, instance: dg.DagsterInstance, moment: str) -> Schedule
 def test_asks_for_the_session_of_its_own_day(
     repository: Any, instance: dg.DagsterInstance, moment: str, session: str
 ) -> None:
-    found = tick(repository, instance, moment)
+    found = schedule_tick(repository, instance, "after_close", moment)
     [request] = found.run_requests or []
     assert request.partition_key == session
     assert request.run_key == f"session-{session}"
@@ -53,7 +43,7 @@ def test_asks_for_the_session_of_its_own_day(
 def test_skips_a_closed_day(
     repository: Any, instance: dg.DagsterInstance, moment: str, day: str
 ) -> None:
-    found = tick(repository, instance, moment)
+    found = schedule_tick(repository, instance, "after_close", moment)
     assert not found.run_requests
     assert found.skip_message == f"{day} is not an NYSE session"
 

@@ -5,22 +5,12 @@ from typing import Any
 
 import dagster as dg
 import pytest
-from dagster._core.definitions.schedule_definition import ScheduleExecutionData
 from dagster._utils.schedules import schedule_execution_time_iterator
+from sensors_support import schedule_tick
 
 from polygon_assets.sessions import NEW_YORK
 
 pytestmark = pytest.mark.xdist_group("sensors")
-
-
-def tick(repository: Any, instance: dg.DagsterInstance, moment: str) -> ScheduleExecutionData:
-    context = dg.build_schedule_context(
-        instance=instance,
-        scheduled_execution_time=datetime.fromisoformat(moment),
-        repository_def=repository,
-    )
-    with context:
-        return repository.get_schedule_def("finalize_next_day").evaluate_tick(context)
 
 
 @pytest.mark.parametrize(
@@ -36,7 +26,7 @@ def tick(repository: Any, instance: dg.DagsterInstance, moment: str) -> Schedule
 def test_asks_for_the_session_of_the_day_before(
     repository: Any, instance: dg.DagsterInstance, moment: str, session: str
 ) -> None:
-    found = tick(repository, instance, moment)
+    found = schedule_tick(repository, instance, "finalize_next_day", moment)
     [request] = found.run_requests or []
     assert request.partition_key == session
     assert request.run_key == f"finalize-{session}"
@@ -53,7 +43,7 @@ def test_asks_for_the_session_of_the_day_before(
 def test_skips_after_a_closed_day(
     repository: Any, instance: dg.DagsterInstance, moment: str, day: str
 ) -> None:
-    found = tick(repository, instance, moment)
+    found = schedule_tick(repository, instance, "finalize_next_day", moment)
     assert not found.run_requests
     assert found.skip_message == f"{day} is not an NYSE session"
 

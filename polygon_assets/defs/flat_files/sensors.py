@@ -1,20 +1,17 @@
 """When the flat files are loaded: the day after the session, and again when one is replaced."""
 
-from datetime import timedelta
-
 import dagster as dg
 
 from polygon_assets.defs.flat_files.replacements import SESSIONS_LOOKED_AT, replaced_files
 from polygon_assets.defs.flat_files.tables import TABLES
 from polygon_assets.defs.platform.freshness import NAME as SESSION_FRESHNESS
-from polygon_assets.partitions import SessionWindow
+from polygon_assets.partitions import SessionWindow, request_session
 from polygon_assets.resources.flat_files import FlatFiles
 from polygon_assets.resources.polygon import Polygon
 from polygon_assets.resources.snowflake import Warehouse
 from polygon_assets.sessions import (
     NEW_YORK,
     current_or_previous_session,
-    is_session,
     sessions_ending,
 )
 
@@ -71,9 +68,4 @@ def flat_files_next_day(
     context: dg.ScheduleEvaluationContext,
 ) -> dg.RunRequest | dg.SkipReason:
     """Ask for the session of the day before the tick; on Saturdays that is Friday's."""
-    day = context.scheduled_execution_time.astimezone(NEW_YORK).date() - timedelta(days=1)
-    if not is_session(day):
-        return dg.SkipReason(f"{day} is not an NYSE session")
-    return dg.RunRequest(
-        run_key=f"flat-files-{day}", partition_key=str(day), tags={"market/session": str(day)}
-    )
+    return request_session(context, "flat-files", days_before=1)

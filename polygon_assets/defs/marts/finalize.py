@@ -1,14 +1,13 @@
 """The morning after: the session's bars are read again, now final, with late corporate actions."""
 
-from datetime import timedelta
-
 import dagster as dg
 
 from polygon_assets.defs.actions.assets import DIVIDENDS, SPLITS
 from polygon_assets.defs.bars.assets import DAILY_BARS
 from polygon_assets.defs.marts.assets import market_models
 from polygon_assets.defs.platform.freshness import NAME as SESSION_FRESHNESS
-from polygon_assets.sessions import NEW_YORK, is_session
+from polygon_assets.partitions import request_session
+from polygon_assets.sessions import NEW_YORK
 
 FINALIZE_JOB = "finalize"
 
@@ -37,9 +36,4 @@ def finalize_next_day(
     context: dg.ScheduleEvaluationContext,
 ) -> dg.RunRequest | dg.SkipReason:
     """Ask for the session of the day before the tick; on Saturdays that is Friday's."""
-    day = context.scheduled_execution_time.astimezone(NEW_YORK).date() - timedelta(days=1)
-    if not is_session(day):
-        return dg.SkipReason(f"{day} is not an NYSE session")
-    return dg.RunRequest(
-        run_key=f"finalize-{day}", partition_key=str(day), tags={"market/session": str(day)}
-    )
+    return request_session(context, "finalize", days_before=1)

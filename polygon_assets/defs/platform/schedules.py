@@ -9,7 +9,8 @@ from polygon_assets.defs.platform.freshness import (
     NEXT_DAY_GRACE,
     session_freshness_checks,
 )
-from polygon_assets.sessions import NEW_YORK, is_session
+from polygon_assets.partitions import request_session
+from polygon_assets.sessions import NEW_YORK
 
 SESSION_JOB = "session"
 FRESHNESS_JOB = "session_freshness"
@@ -72,12 +73,7 @@ def after_close(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.Ski
     A vendor plan with end-of-day data publishes the official bar after midnight only. The run then
     fails and names the missing session: move the schedule to the next morning.
     """
-    day = context.scheduled_execution_time.astimezone(NEW_YORK).date()
-    if not is_session(day):
-        return dg.SkipReason(f"{day} is not an NYSE session")
-    return dg.RunRequest(
-        run_key=f"session-{day}", partition_key=str(day), tags={"market/session": str(day)}
-    )
+    return request_session(context, "session")
 
 
 freshness_evening = dg.ScheduleDefinition(
