@@ -1,5 +1,6 @@
 """The command ``polygon``."""
 
+import os
 import sys
 from typing import TYPE_CHECKING, Annotated
 
@@ -8,6 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from polygon_assets.cli.board import console
+from polygon_assets.sandbox.layout import KAFKA_VARIABLE
 
 if TYPE_CHECKING:
     from pydantic import ValidationError
@@ -34,6 +36,13 @@ Sessions = Annotated[
 Symbols = Annotated[
     str, typer.Option(help="The simulated market: how many symbols, or their names: AAPL,IBM.")
 ]
+Kafka = Annotated[
+    str,
+    typer.Option(
+        envvar=KAFKA_VARIABLE,
+        help="embedded, or apache: Apache Kafka itself, which needs Java 17 and Maven.",
+    ),
+]
 Speed = Annotated[
     float, typer.Option(min=1, help="How many times faster than real time to stream the session.")
 ]
@@ -44,24 +53,28 @@ def demo(
     sessions: Sessions = "10",
     symbols: Symbols = "60",
     speed: Speed = 900.0,
+    kafka: Kafka = "embedded",
     *,
     keep: Annotated[bool, typer.Option(help="Leave the sandbox running afterwards.")] = False,
 ) -> None:
     """Run the whole platform once, offline: both halves, every check, and a summary."""
     from polygon_assets.cli.demo import Options, run_demo
 
+    os.environ[KAFKA_VARIABLE] = kafka
     raise typer.Exit(run_demo(Options.parse(sessions, symbols, speed, keep=keep)))
 
 
 @app.command()
 def up(
     symbols: Symbols = "60",
+    kafka: Kafka = "embedded",
     *,
     detach: Annotated[bool, typer.Option(help="Return when all of it runs.")] = False,
 ) -> None:
     """Start the sandbox with the Dagster UI and daemon, and stay."""
     from polygon_assets.cli.sandbox import up as run
 
+    os.environ[KAFKA_VARIABLE] = kafka
     raise typer.Exit(run(symbols, detach=detach))
 
 

@@ -61,8 +61,9 @@ class PartitionLog:
         segments = [Segment(self._directory, int(name)) for name in names]
         for segment, following in pairwise([*segments, None]):
             assert segment is not None
-            torn = self._recover(segment, verify_tail=following is None)
-            if following is not None and segment.end_offset != following.base_offset:
+            torn = self._recover(segment)
+            has_hole = following is not None and segment.end_offset != following.base_offset
+            if has_hole or (torn and segment.was_closed):
                 raise StartError(
                     f"the log segment {segment.path} is damaged at byte {segment.size}: restore "
                     "the file, or give up this sandbox's data and start on an empty directory"
@@ -77,11 +78,11 @@ class PartitionLog:
                 segment.cut_tail()
         return segments or [Segment(self._directory, 0)]
 
-    def _recover(self, segment: Segment, *, verify_tail: bool) -> int:
-        """Returns: bytes behind the segment's last whole batch."""
+    def _recover(self, segment: Segment) -> int:
+        """Returns: bytes behind the segment's last good batch."""
         known = segment.restore()
         if known is None:
-            return segment.recover(self._sequences.remember, verify_tail=verify_tail)
+            return segment.recover(self._sequences.remember)
         self._sequences.restore(known)
         return 0
 
@@ -151,8 +152,8 @@ class PartitionLog:
     def enforce_retention(self, now: float) -> None:
         """Delete the oldest segments beyond the topic's size or age.
 
-        Age counts from the last append to a segment, not from the records' timestamps: a replay
-        of an old session must not be deleted while it is read.
+        As in Apache Kafka, a segment is as old as its newest record's timestamp says: records of
+        the past are kept only where retention.ms reaches back to them.
 
         Args:
             now: Seconds since 1970.
@@ -162,7 +163,7 @@ class PartitionLog:
             self._delete_oldest(f"retention.bytes is {limit}")
         if self._config.retention_ms >= 0:
             oldest_allowed = now - self._config.retention_ms / 1000
-            while self._segments[0].last_append() < oldest_allowed:
+            while self._segments[0].newest() < oldest_allowed:
                 if len(self._segments) == 1:
                     self._roll()
                 self._delete_oldest(f"retention.ms is {self._config.retention_ms}")
