@@ -26,6 +26,11 @@ connector = typer.Typer(
 )
 app.add_typer(connector, name="connector")
 
+topics = typer.Typer(
+    help="The deployment's Kafka topics.", no_args_is_help=True, pretty_exceptions_enable=False
+)
+app.add_typer(topics, name="topics")
+
 Sessions = Annotated[
     str,
     typer.Option(
@@ -132,6 +137,21 @@ def publish(
     from polygon_assets.cli.connector import publish_connector
 
     raise typer.Exit(publish_connector(dry_run=dry_run, update_secrets=update_secrets))
+
+
+@topics.command("apply")
+def apply_topics(
+    *,
+    dry_run: Annotated[bool, typer.Option(help="Only read, and show what would change.")] = False,
+    grow: Annotated[
+        bool,
+        typer.Option(help="Add partitions where there are fewer than defined: symbols move."),
+    ] = False,
+) -> None:
+    """Create the topics that are missing, and set what differs from their definition."""
+    from polygon_assets.cli.topics import apply_topics as run
+
+    raise typer.Exit(run(dry_run=dry_run, grow=grow))
 
 
 def main() -> None:

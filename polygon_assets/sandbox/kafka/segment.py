@@ -167,13 +167,15 @@ class Segment:
         finally:
             os.close(descriptor)
 
-    def batch_since(self, timestamp: int) -> RecordBatch | None:
-        """The first batch with a record at or after the timestamp, in milliseconds."""
+    def batch_since(self, timestamp: int, offset: int) -> RecordBatch | None:
+        """The first batch that reaches an offset, with a record at or after a timestamp (ms)."""
         if self.max_timestamp < timestamp:
             return None
         data = self.path.read_bytes()
         found = (
-            b for _, b in whole_batches(data, self.base_offset) if b.max_timestamp >= timestamp
+            batch
+            for _, batch in whole_batches(data, self.base_offset)
+            if batch.max_timestamp >= timestamp and batch.last_offset >= offset
         )
         return next(found, None)
 

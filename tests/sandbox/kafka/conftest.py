@@ -24,7 +24,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 
 START_SECONDS = 20
 APACHE_START_SECONDS = 120
-CLEAR_SECONDS = 30
+CLEAR_SECONDS = 60
 _SERVING = re.compile(r"serving .* on (127\.0\.0\.1):(\d+)")
 
 
@@ -63,6 +63,7 @@ class BrokerProcess:
         return [sys.executable, *self.program, *where, *options]
 
     def start(self, *options: str) -> "BrokerProcess":
+        self._admin = None
         with self.log_path.open("wb") as log:
             self.process = subprocess.Popen(self.command(*options), stderr=log)
         deadline = time.monotonic() + START_SECONDS
@@ -107,7 +108,7 @@ class BrokerProcess:
     # ---- clients
 
     def admin(self) -> AdminClient:
-        """One client, kept: a future dies with the client that it came from."""
+        """One client for each start, kept: a future dies with the client that it came from."""
         if self._admin is None:
             self._admin = AdminClient({"bootstrap.servers": self.bootstrap})
         return self._admin
@@ -215,11 +216,13 @@ class ApacheProcess(BrokerProcess):
         if self.process is None or self.process.poll() is not None:
             self.start()
         admin = self.admin()
-        topics = list(self.partition_counts())
-        for future in admin.delete_topics(topics).values() if topics else ():
-            future.result(CLEAR_SECONDS)
-        wait_until(lambda: not self.partition_counts(), CLEAR_SECONDS)
         deadline = time.monotonic() + CLEAR_SECONDS
+        while topics := list(self.partition_counts()):
+            assert time.monotonic() < deadline, f"topics that stay: {topics}"
+            for future in admin.delete_topics(topics).values():
+                with contextlib.suppress(KafkaException):
+                    future.result(CLEAR_SECONDS)
+            time.sleep(0.2)
         while groups := [one.group_id for one in admin.list_consumer_groups().result(10).valid]:
             assert time.monotonic() < deadline, f"groups with members: {groups}"
             for future in admin.delete_consumer_groups(groups).values():
