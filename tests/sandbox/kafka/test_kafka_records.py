@@ -158,3 +158,23 @@ def test_old_segments_go_by_age_and_offsets_go_on(broker, until):
     broker.send("bars", [b"y"])
     assert [(m.offset(), m.value()) for m in broker.read("bars")] == [(30, b"y")]
     consumer.close()
+
+
+def test_a_record_is_as_old_as_its_timestamp(broker, until):
+    """As in Apache Kafka: a replay with the times of the past needs a retention to match."""
+    broker.create("forgotten", 1, **{"retention.ms": "86400000"})
+    broker.create("kept", 1, **KEEP)
+    producer = broker.producer()
+    for topic in ("forgotten", "kept"):
+        producer.produce(topic, b"v", partition=0, timestamp=FIRST)
+    assert producer.flush(20) == 0
+    broker.stop()
+    broker.start()
+    consumer = broker.consumer()
+
+    def marks(topic: str) -> tuple[int, int]:
+        return consumer.get_watermark_offsets(TopicPartition(topic, 0), timeout=20)
+
+    until(lambda: marks("forgotten") == (1, 1))
+    assert marks("kept") == (0, 1)
+    consumer.close()
