@@ -185,9 +185,29 @@ class StreamTaskSettings(BaseSettings):
     )
 
 
+class TopicAdminSettings(BaseSettings):
+    """Kafka's topics: what depends on the cluster that they are created on."""
+
+    model_config = SettingsConfigDict(env_prefix="KAFKA_TOPIC_", extra="ignore")
+
+    replication_factor: int = Field(
+        default=-1,
+        description="Copies of each partition of a new topic; -1 leaves it to the cluster",
+        examples=["3"],
+    )
+    min_insync_replicas: int = Field(
+        default=0,
+        ge=0,
+        description="Copies that must have a record before it is acknowledged; 0 leaves it to the "
+        "cluster",
+        examples=["2"],
+    )
+
+
 ALL_SETTINGS: tuple[type[BaseSettings], ...] = (
     PolygonSettings,
     KafkaSettings,
+    TopicAdminSettings,
     ClickHouseSettings,
     SnowflakeSettings,
     AirbyteSettings,

@@ -1,5 +1,6 @@
 """The command ``polygon``."""
 
+import os
 import sys
 from typing import TYPE_CHECKING, Annotated
 
@@ -8,6 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from polygon_assets.cli.board import console
+from polygon_assets.sandbox.layout import KAFKA_VARIABLE
 
 if TYPE_CHECKING:
     from pydantic import ValidationError
@@ -24,6 +26,11 @@ connector = typer.Typer(
 )
 app.add_typer(connector, name="connector")
 
+topics = typer.Typer(
+    help="The deployment's Kafka topics.", no_args_is_help=True, pretty_exceptions_enable=False
+)
+app.add_typer(topics, name="topics")
+
 Sessions = Annotated[
     str,
     typer.Option(
@@ -33,6 +40,13 @@ Sessions = Annotated[
 ]
 Symbols = Annotated[
     str, typer.Option(help="The simulated market: how many symbols, or their names: AAPL,IBM.")
+]
+Kafka = Annotated[
+    str,
+    typer.Option(
+        envvar=KAFKA_VARIABLE,
+        help="embedded, or apache: Apache Kafka itself, which needs Java 17 and Maven.",
+    ),
 ]
 Speed = Annotated[
     float, typer.Option(min=1, help="How many times faster than real time to stream the session.")
@@ -44,24 +58,28 @@ def demo(
     sessions: Sessions = "10",
     symbols: Symbols = "60",
     speed: Speed = 900.0,
+    kafka: Kafka = "embedded",
     *,
     keep: Annotated[bool, typer.Option(help="Leave the sandbox running afterwards.")] = False,
 ) -> None:
     """Run the whole platform once, offline: both halves, every check, and a summary."""
     from polygon_assets.cli.demo import Options, run_demo
 
+    os.environ[KAFKA_VARIABLE] = kafka
     raise typer.Exit(run_demo(Options.parse(sessions, symbols, speed, keep=keep)))
 
 
 @app.command()
 def up(
     symbols: Symbols = "60",
+    kafka: Kafka = "embedded",
     *,
     detach: Annotated[bool, typer.Option(help="Return when all of it runs.")] = False,
 ) -> None:
     """Start the sandbox with the Dagster UI and daemon, and stay."""
     from polygon_assets.cli.sandbox import up as run
 
+    os.environ[KAFKA_VARIABLE] = kafka
     raise typer.Exit(run(symbols, detach=detach))
 
 
@@ -119,6 +137,21 @@ def publish(
     from polygon_assets.cli.connector import publish_connector
 
     raise typer.Exit(publish_connector(dry_run=dry_run, update_secrets=update_secrets))
+
+
+@topics.command("apply")
+def apply_topics(
+    *,
+    dry_run: Annotated[bool, typer.Option(help="Only read, and show what would change.")] = False,
+    grow: Annotated[
+        bool,
+        typer.Option(help="Add partitions where there are fewer than defined: symbols move."),
+    ] = False,
+) -> None:
+    """Create the topics that are missing, and set what differs from their definition."""
+    from polygon_assets.cli.topics import apply_topics as run
+
+    raise typer.Exit(run(dry_run=dry_run, grow=grow))
 
 
 def main() -> None:

@@ -5,17 +5,16 @@ from typing import Any
 
 import dagster as dg
 from confluent_kafka import ConsumerGroupTopicPartitions, TopicPartition
-from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec  # pyright: ignore[reportPrivateImportUsage]
-from polygon_stream.settings import KafkaSettings
+from confluent_kafka.admin import AdminClient, OffsetSpec  # pyright: ignore[reportPrivateImportUsage]
+from polygon_stream.settings import KafkaSettings, TopicSettings
 from pydantic import Field, PrivateAttr, SecretStr
 
 from polygon_assets.env import Names
 from polygon_assets.preflight import KAFKA, explained
 from polygon_assets.settings import from_env
+from polygon_assets.topics import create_missing, declared
 
 TIMEOUT_SECONDS = 10.0
-PARTITIONS = 4
-RETENTION_MS = 7 * 24 * 3600 * 1000
 
 
 class Kafka(dg.ConfigurableResource[Any]):
@@ -41,30 +40,20 @@ class Kafka(dg.ConfigurableResource[Any]):
                 api_key=self.api_key,
                 api_secret=SecretStr(self.api_secret),
             )
-            # Its failures are exceptions here; what librdkafka prints besides is noise.
-            self._admin = AdminClient({**settings.client_config(), "log_level": 0})
+            self._admin = kafka_admin(settings)
         return self._admin
 
-    def create_topics(self, replication_factor: int = -1) -> list[str]:
+    def create_topics(self, replication_factor: int | None = None) -> list[str]:
         """Create the deployment's topics where they are missing.
 
         Args:
-            replication_factor: -1 leaves it to the cluster.
+            replication_factor: -1 leaves it to the cluster, None to the settings.
 
         Returns:
             The names of the topics that were created.
         """
-        wanted = (self.bars_topic, self.gaps_topic, self.dead_letter_topic)
-        with explained(KAFKA):
-            present = self.admin().list_topics(timeout=TIMEOUT_SECONDS).topics
-        missing = [name for name in wanted if name not in present]
-        if not missing:
-            return []
-        config = {"retention.ms": str(RETENTION_MS)}
-        topics = [NewTopic(name, PARTITIONS, replication_factor, config=config) for name in missing]
-        for future in self.admin().create_topics(topics).values():
-            future.result(TIMEOUT_SECONDS)
-        return missing
+        prefix = self.bars_topic.removesuffix(TopicSettings(prefix="").agg_1s)
+        return create_missing(self.admin(), declared(prefix), replication_factor)
 
     def partitions(self, topic: str) -> list[TopicPartition]:
         """The partitions of a topic.
@@ -116,6 +105,13 @@ class Kafka(dg.ConfigurableResource[Any]):
             part.partition: future.result(TIMEOUT_SECONDS).offset
             for part, future in futures.items()
         }
+
+
+def kafka_admin(settings: KafkaSettings | None = None) -> AdminClient:
+    """An admin client of the cluster in the settings, by default those of the environment."""
+    # Its failures are exceptions here; what librdkafka prints besides is noise.
+    config = (settings or KafkaSettings()).client_config()
+    return AdminClient({**config, "log_level": 0})
 
 
 def kafka(names: Names) -> Kafka:

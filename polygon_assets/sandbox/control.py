@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from polygon_assets.env import PROJECT_ROOT
 from polygon_assets.sandbox.layout import (
     DIRECTORY_VARIABLE,
+    KAFKA_VARIABLE,
     PORT_VARIABLE,
     SandboxLayout,
 )
@@ -105,6 +106,7 @@ class Sandbox:
         environment = os.environ | {
             DIRECTORY_VARIABLE: str(self.layout.root),
             PORT_VARIABLE: str(self.layout.base_port),
+            KAFKA_VARIABLE: self.layout.kafka,
         }
         log = self.layout.log("supervisor")
         log.parent.mkdir(exist_ok=True)

@@ -90,12 +90,14 @@ def servers(layout: SandboxLayout, symbols: str) -> list[Service]:
         symbols: The simulated market: a number of symbols, or their names.
     """
     extra = {"polygon": ["--symbols", symbols]}
+    apache = {"kafka": "kafka.apache"} if layout.kafka == "apache" else {}
     return [
         Service(
             name,
             [
-                *(sys.executable, "-m", f"polygon_assets.sandbox.{name}"),
-                *("--port", str(layout.port(name)), "--data", str(layout.data(name))),
+                *(sys.executable, "-m", f"polygon_assets.sandbox.{apache.get(name, name)}"),
+                *("--port", str(layout.port(name))),
+                *("--data", str(layout.data(apache.get(name, name)))),
                 *extra.get(name, []),
             ],
             layout.port(name),

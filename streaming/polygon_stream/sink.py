@@ -215,6 +215,9 @@ class Sink:
         self.facts.note_assignment(starts)
         if self.facts.failing:
             consumer.pause(starts)
+        else:
+            # librdkafka remembers the pause of a partition that was taken away meanwhile.
+            consumer.resume(starts)
 
     def _on_revoke(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         """Forget the partitions: what was not settled is read again by their next owner."""

@@ -1,24 +1,45 @@
-"""A broker process for each test, and clients of it with short timeouts."""
+"""A broker process for each test, and clients of it with short timeouts.
 
+Tests with the fixture ``kafka`` are the contract: they run against the embedded broker and against
+Apache Kafka. Those with ``broker`` are about the embedded one alone.
+"""
+
+import contextlib
 import os
 import re
+import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import ClassVar
 
+import psutil
 import pytest
-from confluent_kafka import Consumer, Message, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaException, Message, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
 START_SECONDS = 20
+APACHE_START_SECONDS = 120
+CLEAR_SECONDS = 60
 _SERVING = re.compile(r"serving .* on (127\.0\.0\.1):(\d+)")
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 20.0) -> None:
+    """Wait until something is true."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.02)
 
 
 class BrokerProcess:
     """A broker on a directory of its own, which can be ended and started again on its port."""
+
+    SMALL_SEGMENTS: ClassVar[dict[str, str]] = {"segment.bytes": "3000"}
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory / "data"
@@ -42,6 +63,7 @@ class BrokerProcess:
         return [sys.executable, *self.program, *where, *options]
 
     def start(self, *options: str) -> "BrokerProcess":
+        self._admin = None
         with self.log_path.open("wb") as log:
             self.process = subprocess.Popen(self.command(*options), stderr=log)
         deadline = time.monotonic() + START_SECONDS
@@ -86,14 +108,24 @@ class BrokerProcess:
     # ---- clients
 
     def admin(self) -> AdminClient:
-        """One client, kept: a future dies with the client that it came from."""
+        """One client for each start, kept: a future dies with the client that it came from."""
         if self._admin is None:
             self._admin = AdminClient({"bootstrap.servers": self.bootstrap})
         return self._admin
 
     def create(self, topic: str, partitions: int = 1, **configs: str) -> None:
         new = NewTopic(topic, partitions, 1, config=configs)
-        self.admin().create_topics([new])[topic].result(10)
+        self.admin().create_topics([new])[topic].result(30)
+        wait_until(lambda: self.partition_counts().get(topic) == partitions)
+
+    def partition_counts(self) -> dict[str, int]:
+        """Topics without those of the broker itself, each with its number of partitions.
+
+        Apache Kafka's controller answers a change before its broker shows it.
+        """
+        topics = self.admin().list_topics(timeout=10).topics
+        ours = {name: topic for name, topic in topics.items() if not name.startswith("__")}
+        return {name: len(topic.partitions) for name, topic in ours.items()}
 
     def producer(self, **settings: object) -> Producer:
         defaults = {"bootstrap.servers": self.bootstrap, "linger.ms": 2}
@@ -143,6 +175,63 @@ class BrokerProcess:
         return records
 
 
+class ApacheProcess(BrokerProcess):
+    """Apache Kafka in a directory of its own."""
+
+    SMALL_SEGMENTS: ClassVar[dict[str, str]] = {}  # it takes none below a megabyte
+
+    def __init__(self, directory: Path) -> None:
+        super().__init__(directory)
+        self.program = ["-m", "polygon_assets.sandbox.kafka.apache"]
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            self.port = free.getsockname()[1]
+
+    def start(self, *options: str) -> "BrokerProcess":
+        self._admin = None
+        with self.log_path.open("ab") as log:
+            self.process = subprocess.Popen(self.command(*options), stdout=log, stderr=log)
+        deadline = time.monotonic() + APACHE_START_SECONDS
+        while not self._answers():
+            assert self.process.poll() is None, self.log
+            assert time.monotonic() < deadline, self.log
+            time.sleep(0.2)
+        return self
+
+    def _answers(self) -> bool:
+        try:
+            self.admin().list_topics(timeout=1)
+        except KafkaException:
+            return False
+        return True
+
+    def kill(self) -> None:
+        """End Java as kill -9 does; its runner goes with it."""
+        assert self.process is not None
+        for child in psutil.Process(self.process.pid).children(recursive=True):
+            child.kill()
+        self.process.wait(10)
+
+    def clear(self) -> None:
+        """Delete every topic and group; a group goes when its last member has left."""
+        if self.process is None or self.process.poll() is not None:
+            self.start()
+        admin = self.admin()
+        deadline = time.monotonic() + CLEAR_SECONDS
+        while topics := list(self.partition_counts()):
+            assert time.monotonic() < deadline, f"topics that stay: {topics}"
+            for future in admin.delete_topics(topics).values():
+                with contextlib.suppress(KafkaException):
+                    future.result(CLEAR_SECONDS)
+            time.sleep(0.2)
+        while groups := [one.group_id for one in admin.list_consumer_groups().result(10).valid]:
+            assert time.monotonic() < deadline, f"groups with members: {groups}"
+            for future in admin.delete_consumer_groups(groups).values():
+                with contextlib.suppress(KafkaException):
+                    future.result(10)
+            time.sleep(0.2)
+        self._admin = None  # it remembers the leaders of topics whose names come again
+
+
 @pytest.fixture
 def brokers(tmp_path: Path) -> Iterator[Callable[..., BrokerProcess]]:
     """Starts brokers, with options of the command line; ends them with the test."""
@@ -167,14 +256,35 @@ def broker(brokers: Callable[..., BrokerProcess]) -> BrokerProcess:
     return brokers()
 
 
+@pytest.fixture(scope="session")
+def apache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApacheProcess]:
+    """Apache Kafka, started once; each test begins without topics and groups."""
+    missing = [program for program in ("java", "mvn") if shutil.which(program) is None]
+    if missing:
+        pytest.skip(f"Apache Kafka needs {' and '.join(missing)} on the PATH")
+    started = ApacheProcess(tmp_path_factory.mktemp("apache"))
+    started.start()
+    yield started
+    started.kill()
+
+
+@pytest.fixture(
+    params=[
+        "embedded",
+        pytest.param("apache", marks=[pytest.mark.slow, pytest.mark.xdist_group("apache_kafka")]),
+    ]
+)
+def kafka(request: pytest.FixtureRequest) -> Iterator[BrokerProcess]:
+    """A broker of either kind, without topics and groups."""
+    if request.param == "embedded":
+        yield request.getfixturevalue("broker")
+        return
+    apache: ApacheProcess = request.getfixturevalue("apache")
+    yield apache
+    apache.clear()
+
+
 @pytest.fixture
 def until() -> Callable[..., None]:
     """Waits until something is true."""
-
-    def wait(condition: Callable[[], bool], seconds: float = 8.0) -> None:
-        deadline = time.monotonic() + seconds
-        while not condition():
-            assert time.monotonic() < deadline, "it did not happen in time"
-            time.sleep(0.02)
-
-    return wait
+    return wait_until
