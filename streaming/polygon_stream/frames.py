@@ -4,10 +4,21 @@ The vendor sends JSON arrays of flat objects. Finding the boundaries by counting
 faster than decoding, and the event keeps the vendor's own bytes.
 """
 
+import re
+
 import msgspec
 
-_SECOND_BAR = b'{"ev":"A","sym":"'
-_SECOND_BAR_SYMBOL = len(_SECOND_BAR)
+_HEAD = re.compile(rb'\{"ev":"(AM?","sym|T","sym|Q","sym|LULD","T)":"([^"\\]+)"').match
+"""The vendor writes channel and symbol first. 0.7 us an event, against 1.2 us for startswith and
+find of one channel only, and 1.5 us for decoding."""
+
+_CHANNELS = {
+    b'A","sym': "A",
+    b'AM","sym': "AM",
+    b'T","sym': "T",
+    b'Q","sym': "Q",
+    b'LULD","T': "LULD",
+}
 
 
 class FrameError(ValueError):
@@ -21,6 +32,24 @@ class EventHead(msgspec.Struct):
     sym: str = ""
     T: str = ""
     """Symbol of LULD and NOI events."""
+
+
+_MICROSECONDS = 10**14
+"""A time from here on is not in milliseconds: the vendor's LULD events come in microseconds."""
+
+
+class EventTime(msgspec.Struct):
+    """When an event happened: end of a bar, or time of a trade, quote or band."""
+
+    e: int | None = None
+    t: int | None = None
+
+    def seconds(self) -> float | None:
+        """Unix time; None where the event does not say."""
+        moment = self.e if self.e is not None else self.t
+        if moment is None:
+            return None
+        return moment / (1e6 if moment >= _MICROSECONDS else 1e3)
 
 
 _array_decoder = msgspec.json.Decoder(list[msgspec.Raw])
@@ -78,10 +107,10 @@ def channel_and_symbol(event: bytes) -> tuple[str, bytes]:
     Raises:
         FrameError: The event is not an object with an ``ev`` field.
     """
-    if event.startswith(_SECOND_BAR):
-        symbol = event[_SECOND_BAR_SYMBOL : event.find(b'"', _SECOND_BAR_SYMBOL)]
-        if b"\\" not in symbol:
-            return "A", symbol
+    found = _HEAD(event)
+    if found is not None:
+        channel, symbol = found.groups()
+        return _CHANNELS[channel], symbol
     try:
         head = _head_decoder.decode(event)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
