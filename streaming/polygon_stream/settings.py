@@ -235,13 +235,15 @@ class BackfillSettings(BaseSettings):
     )
     workers: int = Field(default=8, gt=0, le=64, description="REST requests under way at once")
     retries: int = Field(
-        default=8, ge=0, description="Repetitions of a request that failed or met the rate limit"
+        default=10,
+        ge=0,
+        description="Repetitions of a request that failed or met the rate limit; ten wait more "
+        "than a minute",
     )
-    chunk_seconds: int = Field(
-        default=300,
+    chunk_bars: int = Field(
+        default=1_000_000,
         gt=0,
-        le=3600,
-        description="Market time that is fetched and written in one piece",
+        description="Most bars in memory: decides how much market time is fetched in one piece",
     )
     settle_seconds: float = Field(
         default=1020.0,
