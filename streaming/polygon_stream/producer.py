@@ -77,6 +77,7 @@ class StreamProducer:
         self._gaps = gaps
         self._router = EventRouter(topics, publisher)
         self._session: VendorSession | None = None
+        self._resumed_at = 0.0
         self._stopping = asyncio.Event()
         self._market = MarketStatus(vendor)
         self.facts = ProducerFacts(stream, self._router, publisher, self._market)
@@ -172,7 +173,7 @@ class StreamProducer:
         began = time.time()
         while True:
             await asyncio.sleep(limit / 4)
-            if not self._publisher.congested and self.facts.silent(began):
+            if not self._publisher.congested and self.facts.silent(max(began, self._resumed_at)):
                 raise StreamSilent(f"no event for {limit:g} s")
 
     async def _serve_kafka(self) -> None:
@@ -207,6 +208,8 @@ class StreamProducer:
         return lasted
 
     def _on_congestion(self, congested: bool) -> None:
+        if not congested:
+            self._resumed_at = time.time()
         if self._session is not None:
             self._session.pause(congested)
 

@@ -71,7 +71,7 @@ class ProducerFacts:
         event at all is not silent, nor is one while the vendor says that the market is closed.
 
         Args:
-            since: Unix time at which the session began.
+            since: Unix time from which on events could be read.
         """
         last = self._router.last_event_received_at
         if self._market.state == CLOSED or last is None:
