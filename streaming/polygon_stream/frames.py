@@ -8,11 +8,10 @@ import re
 
 import msgspec
 
-_HEAD = re.compile(rb'\{"ev":"(AM?","sym|T","sym|Q","sym|LULD","T)":"([^"\\]+)"').match
-"""The vendor writes channel and symbol first. 0.7 us an event, against 1.2 us for startswith and
-find of one channel only, and 1.5 us for decoding."""
+_HEAD = re.compile(rb'\{"ev":"(AM?","sym|T","sym|Q","sym|LULD","T)":"([^"\\]+)"')
+"""Channel and symbol, where they come first and without escapes, as the vendor writes them."""
 
-_CHANNELS = {
+QUICK_CHANNELS = {
     b'A","sym': "A",
     b'AM","sym': "AM",
     b'T","sym': "T",
@@ -85,6 +84,21 @@ def slice_frame(frame: bytes) -> list[bytes]:
     return _parse_frame(frame)
 
 
+def quick_heads(frame: bytes, events: list[bytes]) -> list[tuple[bytes, bytes]] | None:
+    """Channel and symbol of every event of a frame in one search.
+
+    Args:
+        frame: The whole frame.
+        events: Its events, as ``slice_frame`` gives them.
+
+    Returns:
+        For each event a key of ``QUICK_CHANNELS`` and the symbol. None where the search is not
+        sure: every event must have one brace, which then is the one that it begins with.
+    """
+    found = _HEAD.findall(frame)
+    return found if len(found) == len(events) == frame.count(b"{") else None
+
+
 def _parse_frame(frame: bytes) -> list[bytes]:
     try:
         events = [bytes(raw) for raw in _array_decoder.decode(frame)]
@@ -107,10 +121,10 @@ def channel_and_symbol(event: bytes) -> tuple[str, bytes]:
     Raises:
         FrameError: The event is not an object with an ``ev`` field.
     """
-    found = _HEAD(event)
+    found = _HEAD.match(event)
     if found is not None:
         channel, symbol = found.groups()
-        return _CHANNELS[channel], symbol
+        return QUICK_CHANNELS[channel], symbol
     try:
         head = _head_decoder.decode(event)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:

@@ -6,7 +6,14 @@ from collections.abc import Callable
 
 import msgspec
 
-from polygon_stream.frames import EventTime, FrameError, channel_and_symbol, slice_frame
+from polygon_stream.frames import (
+    QUICK_CHANNELS,
+    EventTime,
+    FrameError,
+    channel_and_symbol,
+    quick_heads,
+    slice_frame,
+)
 from polygon_stream.publisher import Headers, Publisher
 from polygon_stream.settings import TopicSettings
 
@@ -52,8 +59,16 @@ class EventRouter:
         except FrameError as error:
             self._dead_letter(frame, str(error), received)
             return
-        for event in events:
-            self._route(event, received)
+        heads = quick_heads(frame, events)
+        if heads is None:
+            for event in events:
+                self._route(event, received)
+        else:
+            publish, topics, counts = self._publisher.publish, self._topics, self.by_channel
+            for event, (head, symbol) in zip(events, heads, strict=True):
+                channel = QUICK_CHANNELS[head]
+                publish(topics[channel], symbol, event, received)
+                counts[channel] += 1
         if not events:
             return
         self._last_event = events[-1]
@@ -79,6 +94,7 @@ class EventRouter:
         return event.seconds()
 
     def _route(self, event: bytes, received: int) -> None:
+        """Publish an event of any shape, or send it to the dead letters."""
         try:
             channel, symbol = channel_and_symbol(event)
         except FrameError as error:

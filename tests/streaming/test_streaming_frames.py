@@ -6,7 +6,14 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from polygon_stream.frames import EventTime, FrameError, channel_and_symbol, slice_frame
+from polygon_stream.frames import (
+    QUICK_CHANNELS,
+    EventTime,
+    FrameError,
+    channel_and_symbol,
+    quick_heads,
+    slice_frame,
+)
 
 BAR = {
     "ev": "A",
@@ -51,6 +58,25 @@ def test_slices_are_what_a_parser_finds(events, separator, ascii_only):
     frame = json.dumps(events, separators=separator, ensure_ascii=ascii_only).encode()
     sliced = slice_frame(frame)
     assert [msgspec.json.decode(piece) for piece in sliced] == msgspec.json.decode(frame)
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.lists(bars, max_size=6), separators)
+def test_quick_heads_are_those_of_each_event_or_none_at_all(events, separator):
+    frame = json.dumps(events, separators=separator).encode()
+    sliced = slice_frame(frame)
+    heads = quick_heads(frame, sliced)
+    if heads is not None:
+        found = [(QUICK_CHANNELS[head], symbol) for head, symbol in heads]
+        assert found == [channel_and_symbol(event) for event in sliced]
+
+
+def test_quick_heads_are_found_in_what_the_vendor_sends():
+    one = json.dumps(BAR, separators=(",", ":")).encode()
+    two = b'{"ev":"LULD","T":"BRK.B","h":1.0}'
+    frame = b"[" + one + b"," + two + b"]"
+    assert quick_heads(frame, [one, two]) == [(b'A","sym', b"AAPL"), (b'LULD","T', b"BRK.B")]
+    assert quick_heads(frame.replace(b"AAPL", b"A\\u0041"), [one, two]) is None
 
 
 @settings(max_examples=200, deadline=None)
