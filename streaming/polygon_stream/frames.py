@@ -72,6 +72,8 @@ def slice_frame(frame: bytes) -> list[bytes]:
         FrameError: The frame is not a JSON array of objects.
     """
     opened = frame.count(b"{")
+    if opened == 1 and frame.startswith(b'[{"ev":"') and frame.endswith(b"}]"):
+        return [frame[1:-1]]
     if (
         opened
         and frame.startswith(b'[{"ev":"')
