@@ -4,10 +4,20 @@ The vendor sends JSON arrays of flat objects. Finding the boundaries by counting
 faster than decoding, and the event keeps the vendor's own bytes.
 """
 
+import re
+
 import msgspec
 
-_SECOND_BAR = b'{"ev":"A","sym":"'
-_SECOND_BAR_SYMBOL = len(_SECOND_BAR)
+_HEAD = re.compile(rb'\{"ev":"(AM?","sym|T","sym|Q","sym|LULD","T)":"([^"\\]+)"')
+"""Channel and symbol, where they come first and without escapes, as the vendor writes them."""
+
+QUICK_CHANNELS = {
+    b'A","sym': "A",
+    b'AM","sym': "AM",
+    b'T","sym': "T",
+    b'Q","sym': "Q",
+    b'LULD","T': "LULD",
+}
 
 
 class FrameError(ValueError):
@@ -21,6 +31,24 @@ class EventHead(msgspec.Struct):
     sym: str = ""
     T: str = ""
     """Symbol of LULD and NOI events."""
+
+
+_MICROSECONDS = 10**14
+"""A time from here on is not in milliseconds: the vendor's LULD events come in microseconds."""
+
+
+class EventTime(msgspec.Struct):
+    """When an event happened: end of a bar, or time of a trade, quote or band."""
+
+    e: int | None = None
+    t: int | None = None
+
+    def seconds(self) -> float | None:
+        """Unix time; None where the event does not say."""
+        moment = self.e if self.e is not None else self.t
+        if moment is None:
+            return None
+        return moment / (1e6 if moment >= _MICROSECONDS else 1e3)
 
 
 _array_decoder = msgspec.json.Decoder(list[msgspec.Raw])
@@ -44,6 +72,8 @@ def slice_frame(frame: bytes) -> list[bytes]:
         FrameError: The frame is not a JSON array of objects.
     """
     opened = frame.count(b"{")
+    if opened == 1 and frame.startswith(b'[{"ev":"') and frame.endswith(b"}]"):
+        return [frame[1:-1]]
     if (
         opened
         and frame.startswith(b'[{"ev":"')
@@ -54,6 +84,21 @@ def slice_frame(frame: bytes) -> list[bytes]:
     ):
         return frame[1:-1].replace(b"},{", b"}\n{").split(b"\n")
     return _parse_frame(frame)
+
+
+def quick_heads(frame: bytes, events: list[bytes]) -> list[tuple[bytes, bytes]] | None:
+    """Channel and symbol of every event of a frame in one search.
+
+    Args:
+        frame: The whole frame.
+        events: Its events, as ``slice_frame`` gives them.
+
+    Returns:
+        For each event a key of ``QUICK_CHANNELS`` and the symbol. None where the search is not
+        sure: every event must have one brace, which then is the one that it begins with.
+    """
+    found = _HEAD.findall(frame)
+    return found if len(found) == len(events) == frame.count(b"{") else None
 
 
 def _parse_frame(frame: bytes) -> list[bytes]:
@@ -78,10 +123,10 @@ def channel_and_symbol(event: bytes) -> tuple[str, bytes]:
     Raises:
         FrameError: The event is not an object with an ``ev`` field.
     """
-    if event.startswith(_SECOND_BAR):
-        symbol = event[_SECOND_BAR_SYMBOL : event.find(b'"', _SECOND_BAR_SYMBOL)]
-        if b"\\" not in symbol:
-            return "A", symbol
+    found = _HEAD.match(event)
+    if found is not None:
+        channel, symbol = found.groups()
+        return QUICK_CHANNELS[channel], symbol
     try:
         head = _head_decoder.decode(event)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:

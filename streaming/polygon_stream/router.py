@@ -6,61 +6,81 @@ from collections.abc import Callable
 
 import msgspec
 
-from polygon_stream.frames import FrameError, channel_and_symbol, slice_frame
+from polygon_stream.frames import (
+    QUICK_CHANNELS,
+    EventTime,
+    FrameError,
+    channel_and_symbol,
+    quick_heads,
+    slice_frame,
+)
 from polygon_stream.publisher import Headers, Publisher
 from polygon_stream.settings import TopicSettings
 
 log = logging.getLogger(__name__)
 
 
-class EventTime(msgspec.Struct):
-    """When an event happened: end of a bar, or time of a trade; milliseconds since 1970."""
-
-    e: int | None = None
-    t: int | None = None
-
-
 class EventRouter:
     """Publishes each event under its symbol; what it does not know goes to the dead letters.
 
     Attributes:
-        events: Events published.
+        by_channel: Events published, by channel.
+        frames: WebSocket messages with events, and their bytes in ``received_bytes``.
         dead_letters: Events or frames sent to the dead-letter topic.
         last_event_received_at: Unix time in seconds of the last event; None before the first.
     """
 
     def __init__(self, topics: TopicSettings, publisher: Publisher) -> None:
         """Route into these topics."""
-        self.events = 0
+        self.frames = 0
+        self.received_bytes = 0
         self.dead_letters = 0
         self.last_event_received_at: float | None = None
         self._last_event: bytes | None = None
-        self._expecting: Callable[[float | None], None] | None = None
+        self._expecting: Callable[[float | None], bool] | None = None
         self._publisher = publisher
         self._dead_letter_topic = topics.dead_letter
-        self._topics = {"A": topics.agg_1s, "AM": topics.agg_1m}
+        self._topics = topics.by_channel()
+        self.by_channel = dict.fromkeys(self._topics, 0)
+
+    @property
+    def events(self) -> int:
+        """Events published, of all channels."""
+        return sum(self.by_channel.values())
 
     def on_frame(self, frame: bytes) -> None:
         """Publish the events of one WebSocket message; never raises for what the vendor sent."""
         now = time.time()
         received = int(now * 1000)
+        self.frames += 1
+        self.received_bytes += len(frame)
         try:
             events = slice_frame(frame)
         except FrameError as error:
             self._dead_letter(frame, str(error), received)
             return
-        for event in events:
-            self._route(event, received)
+        heads = quick_heads(frame, events)
+        if heads is None:
+            for event in events:
+                self._route(event, received)
+        else:
+            publish, topics, counts = self._publisher.publish, self._topics, self.by_channel
+            for event, (head, symbol) in zip(events, heads, strict=True):
+                channel = QUICK_CHANNELS[head]
+                publish(topics[channel], symbol, event, received)
+                counts[channel] += 1
         if not events:
             return
         self._last_event = events[-1]
         self.last_event_received_at = now
-        if self._expecting is not None:
-            expecting, self._expecting = self._expecting, None
-            expecting(self.last_event_time())
+        if self._expecting is not None and self._expecting(self.last_event_time()):
+            self._expecting = None
 
-    def expect_event(self, callback: Callable[[float | None], None]) -> None:
-        """Call back once, with the vendor's time of the next event in Unix seconds."""
+    def expect_event(self, callback: Callable[[float | None], bool]) -> None:
+        """Call back with the vendor's time of the next events, in Unix seconds, until it is true.
+
+        One event of each frame is told.
+        """
         self._expecting = callback
 
     def last_event_time(self) -> float | None:
@@ -71,10 +91,10 @@ class EventRouter:
             event = msgspec.json.decode(self._last_event, type=EventTime)
         except (msgspec.DecodeError, UnicodeDecodeError):
             return None
-        moment = event.e if event.e is not None else event.t
-        return None if moment is None else moment / 1000
+        return event.seconds()
 
     def _route(self, event: bytes, received: int) -> None:
+        """Publish an event of any shape, or send it to the dead letters."""
         try:
             channel, symbol = channel_and_symbol(event)
         except FrameError as error:
@@ -88,7 +108,7 @@ class EventRouter:
             self._dead_letter(event, what, received)
             return
         self._publisher.publish(topic, symbol, event, received)
-        self.events += 1
+        self.by_channel[channel] += 1
 
     def _dead_letter(self, value: bytes, reason: str, received: int) -> None:
         self.dead_letters += 1

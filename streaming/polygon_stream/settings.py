@@ -3,11 +3,14 @@
 With nothing set, the addresses are those of the sandbox on this machine.
 """
 
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AliasChoices, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+CHANNELS = ("A", "AM", "T", "Q", "LULD")
+"""Channels of the vendor that have a topic: bars by second and minute, trades, quotes, bands."""
 
 
 class PolygonSettings(BaseSettings):
@@ -132,6 +135,11 @@ class TopicSettings(BaseSettings):
         """Limit up, limit down: price bands and halts, key = symbol."""
         return f"{self.prefix}stocks.luld"
 
+    def by_channel(self) -> dict[str, str]:
+        """The topic of each of the vendor's channels."""
+        names = (self.agg_1s, self.agg_1m, self.trades, self.quotes, self.luld)
+        return dict(zip(CHANNELS, names, strict=True))
+
     @property
     def gaps(self) -> str:
         """One record per interruption of the stream."""
@@ -151,7 +159,16 @@ class StreamSettings(BaseSettings):
     )
 
     channels: str = Field(
-        default="A.*", description="Subscriptions, comma separated", examples=["A.*,AM.*"]
+        default="A.*",
+        description="Comma separated: A (second bars), AM (minute bars), T (trades), "
+        "Q (quotes), LULD (price bands), each of one symbol or of all (*)",
+        examples=["A.*,AM.*"],
+    )
+    channels_file: str = Field(
+        default="",
+        description="File with the subscriptions in the place of the list: a path or "
+        "s3://bucket/key, one per line, # begins a comment",
+        examples=["s3://bucket/subscriptions.txt"],
     )
     health_port: int = Field(
         default=0,
@@ -171,7 +188,14 @@ class StreamSettings(BaseSettings):
         default=10.0, description="For each of connecting, authenticating and subscribing"
     )
     idle_seconds: float = Field(
-        default=60.0, description="Reconnect when a stream that had events falls silent; 0 = never"
+        default=60.0,
+        description="Reconnect when a stream that had events falls silent and the market is not "
+        "known to be closed; 0 = never",
+    )
+    stale_seconds: float = Field(
+        default=180.0,
+        description="/healthz says 503 when the last event is older while the market is open; "
+        "0 = never",
     )
     unhealthy_seconds: float = Field(
         default=180.0, description="/healthz says 503 after this long without a stream"
@@ -180,21 +204,52 @@ class StreamSettings(BaseSettings):
         default=45.0, description="Longest wait for Kafka at the end; below ECS stopTimeout"
     )
     linger_ms: int = Field(default=10, description="librdkafka's batching delay, 5 to 20 ms")
+    queue_events: int = Field(
+        default=500_000,
+        gt=0,
+        description="Events in librdkafka's queue; the socket is not read while it is full",
+    )
     overflow_events: int = Field(
         default=500_000,
         description="Events held while librdkafka's queue is full; more are dropped and counted",
     )
 
-    def channel_list(self) -> list[str]:
-        """The subscriptions, in order.
 
-        Raises:
-            ValueError: There is none.
-        """
-        names = [name.strip() for name in self.channels.split(",") if name.strip()]
-        if not names:
-            raise ValueError("POLYGON_STREAM_CHANNELS is empty: give at least one, as in A.*")
-        return names
+class LogSettings(BaseSettings):
+    """How the stream's programs write their logs."""
+
+    model_config = SettingsConfigDict(env_prefix="STREAM_LOG_", extra="ignore")
+
+    format: Literal["text", "json"] = Field(
+        default="text", description="text, or json: one object a line", examples=["json"]
+    )
+
+
+class BackfillSettings(BaseSettings):
+    """How the holes of the stream are filled from REST."""
+
+    model_config = SettingsConfigDict(env_prefix="BACKFILL_", extra="ignore")
+
+    requests_per_second: float = Field(
+        default=50.0, gt=0, description="REST requests; the vendor asks to stay below 100"
+    )
+    workers: int = Field(default=8, gt=0, le=64, description="REST requests under way at once")
+    retries: int = Field(
+        default=10,
+        ge=0,
+        description="Repetitions of a request that failed or met the rate limit; ten wait more "
+        "than a minute",
+    )
+    chunk_bars: int = Field(
+        default=1_000_000,
+        gt=0,
+        description="Most bars in memory: decides how much market time is fetched in one piece",
+    )
+    settle_seconds: float = Field(
+        default=1020.0,
+        ge=0,
+        description="Younger bars are left alone: the vendor may replace a bar for 15 minutes",
+    )
 
 
 class SinkSettings(BaseSettings):

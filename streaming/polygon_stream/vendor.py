@@ -22,6 +22,7 @@ from picows import (
 )
 
 from polygon_stream.settings import StreamSettings
+from polygon_stream.subscriptions import chunks, shown
 
 log = logging.getLogger(__name__)
 
@@ -79,6 +80,8 @@ class VendorSession(WSListener):
         self._statuses: asyncio.Queue[Status] = asyncio.Queue()
         self._fragments: list[bytes] = []
         self._transport: WSTransport | None = None
+        self.unacknowledged: list[str] = []
+        """Topics that the vendor passed over in silence."""
         self._close_reason = "connection lost without a close frame (1006)"
 
     def on_ws_connected(self, transport: WSTransport) -> None:
@@ -137,6 +140,7 @@ class VendorSession(WSListener):
         self,
         url: str,
         key: str,
+        topics: Sequence[str],
         settings: StreamSettings,
         on_state: Callable[[str], None],
     ) -> None:
@@ -145,7 +149,8 @@ class VendorSession(WSListener):
         Args:
             url: WebSocket address.
             key: The account's key; sent in the auth message only.
-            settings: Channels and timeouts.
+            topics: What to subscribe to.
+            settings: Timeouts.
             on_state: Told ``connecting``, ``authenticating``, ``subscribing`` and ``streaming``.
 
         Raises:
@@ -164,7 +169,7 @@ class VendorSession(WSListener):
             async with asyncio.timeout(settings.handshake_timeout):
                 await self._expect("auth_success", watch)
             on_state("subscribing")
-            await self._subscribe(settings.channel_list(), settings.handshake_timeout, watch)
+            await self._subscribe(topics, settings.handshake_timeout, watch)
             on_state("streaming")
             while True:
                 _reject(await self._next_status(watch))
@@ -221,21 +226,27 @@ class VendorSession(WSListener):
                 return status
 
     async def _subscribe(
-        self, channels: Sequence[str], seconds: float, watch: asyncio.Future[None]
+        self, topics: Sequence[str], seconds: float, watch: asyncio.Future[None]
     ) -> None:
-        """Subscribe and wait for the vendor's word on each channel: unknown ones meet silence."""
-        missing = set(channels)
-        self._send({"action": "subscribe", "params": ",".join(channels)})
+        """Subscribe and wait for the vendor's word on each topic: unknown ones meet silence.
+
+        Raises:
+            StreamEnded: It acknowledged none of them for so many seconds.
+        """
+        missing = dict.fromkeys(topics)
+        for part in chunks(topics):
+            self._send({"action": "subscribe", "params": ",".join(part)})
         try:
-            async with asyncio.timeout(seconds):
-                while missing:
+            while missing:
+                async with asyncio.timeout(seconds):
                     status = await self._expect("success", watch)
-                    missing.discard(status.message.partition("subscribed to:")[2].strip())
+                missing.pop(status.message.partition("subscribed to:")[2].strip(), None)
         except TimeoutError as error:
-            raise StreamEnded(
-                f"the vendor did not acknowledge {', '.join(sorted(missing))}: "
-                "is the channel spelled as in A.*?"
-            ) from error
+            silence = f"the vendor did not acknowledge {shown(list(missing))}"
+            if len(missing) == len(topics):
+                raise StreamEnded(f"{silence}: is the topic spelled as in A.*?") from error
+            self.unacknowledged = list(missing)
+            log.error("%s: the stream goes on without", silence)
 
     def _send(self, message: dict[str, str]) -> None:
         if self._transport is not None:

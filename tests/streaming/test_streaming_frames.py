@@ -6,7 +6,14 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from polygon_stream.frames import FrameError, channel_and_symbol, slice_frame
+from polygon_stream.frames import (
+    QUICK_CHANNELS,
+    EventTime,
+    FrameError,
+    channel_and_symbol,
+    quick_heads,
+    slice_frame,
+)
 
 BAR = {
     "ev": "A",
@@ -39,7 +46,7 @@ values = st.recursive(
     max_leaves=6,
 )
 bars = st.fixed_dictionaries(
-    {"ev": st.sampled_from(["A", "AM", "T", "}"]), "sym": nasty_text},
+    {"ev": st.sampled_from(["A", "AM", "T", "Q", "LULD", "}"]), "sym": nasty_text},
     optional={"v": scalars, "x": values, "ev2": nasty_text},
 )
 separators = st.sampled_from([(",", ":"), (", ", ": "), (",\n", ":"), ("\n,", ":")])
@@ -51,6 +58,25 @@ def test_slices_are_what_a_parser_finds(events, separator, ascii_only):
     frame = json.dumps(events, separators=separator, ensure_ascii=ascii_only).encode()
     sliced = slice_frame(frame)
     assert [msgspec.json.decode(piece) for piece in sliced] == msgspec.json.decode(frame)
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.lists(bars, max_size=6), separators)
+def test_quick_heads_are_those_of_each_event_or_none_at_all(events, separator):
+    frame = json.dumps(events, separators=separator).encode()
+    sliced = slice_frame(frame)
+    heads = quick_heads(frame, sliced)
+    if heads is not None:
+        found = [(QUICK_CHANNELS[head], symbol) for head, symbol in heads]
+        assert found == [channel_and_symbol(event) for event in sliced]
+
+
+def test_quick_heads_are_found_in_what_the_vendor_sends():
+    one = json.dumps(BAR, separators=(",", ":")).encode()
+    two = b'{"ev":"LULD","T":"BRK.B","h":1.0}'
+    frame = b"[" + one + b"," + two + b"]"
+    assert quick_heads(frame, [one, two]) == [(b'A","sym', b"AAPL"), (b'LULD","T', b"BRK.B")]
+    assert quick_heads(frame.replace(b"AAPL", b"A\\u0041"), [one, two]) is None
 
 
 @settings(max_examples=200, deadline=None)
@@ -66,8 +92,34 @@ def test_a_compact_frame_keeps_the_vendors_bytes():
     assert slice_frame(b"[" + one + b"," + two + b"]") == [one, two]
 
 
-def test_an_event_keyed_by_capital_t():
-    assert channel_and_symbol(b'{"ev":"LULD","T":"MSFT","h":1.0}') == ("LULD", b"MSFT")
+@pytest.mark.parametrize(
+    ("event", "found"),
+    [
+        (b'{"ev":"LULD","T":"MSFT","h":1.0}', ("LULD", b"MSFT")),
+        (b'{"ev":"LULD","h":1.0,"T":"MSFT"}', ("LULD", b"MSFT")),
+        (b'{"ev":"AM","sym":"BRK.B","v":1}', ("AM", b"BRK.B")),
+        (b'{"ev":"T","sym":"KIMpL","p":1.5}', ("T", b"KIMpL")),
+        (b'{"ev":"Q","sym":"A","bp":1.5}', ("Q", b"A")),
+        (b'{"ev":"A","T":"X","sym":"MSFT"}', ("A", b"MSFT")),
+        (b'{"ev":"NOI","T":"MSFT"}', ("NOI", b"MSFT")),
+        (b'{"ev":"A","sym":"\\u0041"}', ("A", b"A")),
+    ],
+)
+def test_every_channel_and_its_symbol(event, found):
+    assert channel_and_symbol(event) == found
+
+
+@pytest.mark.parametrize(
+    ("event", "seconds"),
+    [
+        (b'{"ev":"A","e":1700000001000}', 1_700_000_001),
+        (b'{"ev":"T","t":1700000001500}', 1_700_000_001.5),
+        (b'{"ev":"LULD","t":1601316752683746}', 1_601_316_752.683746),
+        (b'{"ev":"X"}', None),
+    ],
+)
+def test_the_time_of_an_event_is_in_seconds(event, seconds):
+    assert msgspec.json.decode(event, type=EventTime).seconds() == seconds
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from polygon_stream import schema
 from polygon_stream.settings import (
     ClickHouseSettings,
     KafkaSettings,
+    LogSettings,
     PolygonSettings,
     SinkSettings,
     StreamSettings,
@@ -21,6 +22,7 @@ from streaming_helpers import ROOT, start_program
 SETTINGS = [
     ClickHouseSettings,
     KafkaSettings,
+    LogSettings,
     PolygonSettings,
     SinkSettings,
     StreamSettings,
