@@ -111,7 +111,7 @@ class TickWriter:
                     connect_timeout=5,
                     send_receive_timeout=30,
                 )
-                schema.apply(client, self._database)
+                schema.apply(client, schema.TICKS, {"database": self._database})
                 self._client = client
             self._client.raw_insert(
                 f"{self._database}.{table}",

@@ -111,7 +111,7 @@ class Platform:
 def watch_arrivals(platform: Platform) -> None:
     """Collect every row that is ever inserted, by a materialized view into a plain table."""
     client = platform.client()
-    schema.apply(client, platform.name)
+    schema.apply(client, schema.TICKS, {"database": platform.name})
     client.command(
         f"CREATE TABLE {platform.name}.arrivals (kafka_partition UInt16, kafka_offset UInt64) "
         "ENGINE = MergeTree ORDER BY () SETTINGS non_replicated_deduplication_window = 10000"
