@@ -8,7 +8,8 @@ import sys
 from collections.abc import Callable
 from importlib.resources.abc import Traversable
 
-from polygon_stream.schema import TICKS, apply
+from polygon_stream.schema import TICKS, apply, set_retention
+from polygon_stream.settings import ClickHouseSettings
 
 from polygon_assets.defs.rollups.assets import ROLLUPS
 from polygon_assets.defs.rollups.rebuild import create_tables
@@ -42,6 +43,7 @@ def bootstrap(names: Names, progress: Progress = lambda _: None) -> None:
     with systems.clickhouse.client() as client:
         for folder, variables in schemas(names):
             apply(client, folder, variables)
+        set_retention(client, names.clickhouse_ticks, ClickHouseSettings().ticks_ttl_days)
     create_tables(systems.clickhouse, ROLLUPS)
     progress("clickhouse")
     systems.kafka.create_topics()

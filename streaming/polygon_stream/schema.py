@@ -24,6 +24,9 @@ from clickhouse_connect.driver.exceptions import DatabaseError
 TICKS = files("polygon_stream").joinpath("schema")
 """The migrations of the tick database; they need no names but ``database``."""
 
+TEMPORARY_TABLES = ("trades", "quotes")
+"""What ``set_retention`` applies to: the tables that grow fastest."""
+
 _STATEMENT_END = re.compile(r";\s*$", re.MULTILINE)
 _COMMENT = re.compile(r"^\s*--.*$", re.MULTILINE)
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
@@ -196,3 +199,27 @@ def _execute(client: Client, statement: str, parameters: dict[str, str] | None =
             time.sleep(0.1 * attempt)
         else:
             return
+
+
+def set_retention(client: Client, database: str, days: int) -> None:
+    """Let trades and quotes go after so many days; the bars stay.
+
+    Args:
+        client: Connection to ClickHouse.
+        database: The tick database.
+        days: Age of the session in days; 0 = keep them.
+
+    Raises:
+        ClickHouseError: ClickHouse is away or refuses.
+    """
+    wanted = f"TTL session_date + toIntervalDay({days})"
+    for table in TEMPORARY_TABLES:
+        engine = client.query(
+            "SELECT engine_full FROM system.tables WHERE database = {database:String} "
+            "AND name = {table:String}",
+            parameters={"database": database, "table": table},
+        ).result_rows[0][0]
+        if days and wanted not in engine:
+            _execute(client, f"ALTER TABLE {database}.{table} MODIFY {wanted}")
+        elif not days and " TTL " in engine:
+            _execute(client, f"ALTER TABLE {database}.{table} REMOVE TTL")
