@@ -301,6 +301,8 @@ class Sink:
         self.facts.note_assignment(starts)
         if self.facts.failing:
             consumer.pause(starts)
+        else:
+            consumer.resume(starts)  # they may have been paused when they were ours before
 
     def _on_revoke(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         """Forget the partitions: what was not settled is read again by their next owner."""

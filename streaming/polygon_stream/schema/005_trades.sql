@@ -1,6 +1,10 @@
 -- Trades (T), one row per message: nothing replaces a trade, a cancelled one comes as another.
 -- The vendor's fields are EPHEMERAL, as in bars_1s. A number that its column cannot hold becomes
 -- the column's highest value, which a constraint refuses.
+--
+-- 10.3 bytes a row (400,000 simulated trades of 800 symbols, penny prices): times 1.9 + 1.7, size 1.4,
+-- offset 1.3, sequence 1.0, price 0.9, conditions 0.9, id 0.7. DoubleDelta instead of Delta for the
+-- time: 10.9; ORDER BY (traded_at, symbol): 18.6.
 CREATE TABLE IF NOT EXISTS {database}.trades
 (
     -- New York date of traded_at

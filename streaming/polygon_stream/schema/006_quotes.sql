@@ -1,4 +1,7 @@
 -- Best bid and ask (Q), one row per message. The vendor's fields and their limits as in trades.
+--
+-- 9.8 bytes a row (400,000 simulated quotes of 800 symbols): times 1.9 + 1.7, offset 1.3, sequence 1.0,
+-- sizes and prices 0.7 each. DoubleDelta for the time: 10.4; ORDER BY (quoted_at, symbol): 18.4.
 CREATE TABLE IF NOT EXISTS {database}.quotes
 (
     -- New York date of quoted_at
