@@ -6,8 +6,10 @@ ECS: the same calls for the sandbox and for production, and safe to repeat.
 
 import sys
 from collections.abc import Callable
+from importlib.resources.abc import Traversable
 
-from polygon_stream.schema import apply as create_tick_tables
+from polygon_stream.schema import TICKS, apply, set_retention
+from polygon_stream.settings import ClickHouseSettings
 
 from polygon_assets.defs.rollups.assets import ROLLUPS
 from polygon_assets.defs.rollups.rebuild import create_tables
@@ -39,7 +41,9 @@ def bootstrap(names: Names, progress: Progress = lambda _: None) -> None:
         publish(names)
         progress("airbyte")
     with systems.clickhouse.client() as client:
-        create_tick_tables(client, names.clickhouse_ticks)
+        for folder, variables in schemas(names):
+            apply(client, folder, variables)
+        set_retention(client, names.clickhouse_ticks, ClickHouseSettings().ticks_ttl_days)
     create_tables(systems.clickhouse, ROLLUPS)
     progress("clickhouse")
     systems.kafka.create_topics()
@@ -49,6 +53,16 @@ def bootstrap(names: Names, progress: Progress = lambda _: None) -> None:
 
 
 STEPS = 5
+
+
+def schemas(names: Names) -> list[tuple[Traversable, dict[str, str]]]:
+    """The migrations of ClickHouse's databases, in the order in which they are applied.
+
+    Returns:
+        For each database the folder of its files, and the names that they contain.
+    """
+    databases = {"ticks": names.clickhouse_ticks, "rollups": names.clickhouse_rollups}
+    return [(TICKS, databases | {"database": databases["ticks"]})]
 
 
 def main() -> int:

@@ -40,5 +40,6 @@ def task_variables(names: Names) -> dict[str, dict[str, str]]:
         "consumer_group": names.consumer_group,
         "clickhouse_url": ClickHouseSettings().url,
         "clickhouse_database": names.clickhouse_ticks,
+        "ticks_ttl_days": str(ClickHouseSettings().ticks_ttl_days),
     }
     return {"producer": common | producer, "sink": common | sink}

@@ -25,7 +25,7 @@ FROM (
         WHERE session_date = {session:Date}
           AND received_at >= fromUnixTimestamp64Milli(toInt64({wall_start:Float64}))
     ) AS t
-    ASOF JOIN {ticks}.sink_batches AS b
+    ASOF JOIN (SELECT * FROM {ticks}.sink_batches WHERE endsWith(topic, 'stocks.agg.1s')) AS b
     ON t.kafka_partition = b.kafka_partition AND t.kafka_offset <= b.last_offset
     WHERE t.newest - t.bar_start < 600
 )

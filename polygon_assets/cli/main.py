@@ -125,6 +125,16 @@ def bootstrap() -> None:
     run(names, lambda system: console.print(f"✓ {system}"))
 
 
+@app.command()
+def migrate(
+    *, dry_run: Annotated[bool, typer.Option(help="Only show what would be applied.")] = False
+) -> None:
+    """Bring the tables of ClickHouse up to date, and show each migration."""
+    from polygon_assets.cli.migrate import run_migrate
+
+    raise typer.Exit(run_migrate(dry_run=dry_run))
+
+
 @connector.command()
 def publish(
     *,

@@ -10,7 +10,7 @@ from polygon_assets.resources.snowflake import SCHEMAS, Warehouse
 VOLATILE = ("_AIRBYTE_", "KAFKA_", "RECEIVED_AT", "LOADED_AT", "UPDATED_AT", "CHANGED_AT")
 """Columns that tell when or how a row arrived, not what it says."""
 
-HIDDEN_TABLES = ("sink_batches",)
+HIDDEN_TABLES = ("sink_batches", "schema_migrations", "gaps")
 
 
 @dataclass(frozen=True)

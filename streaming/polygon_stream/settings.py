@@ -81,6 +81,9 @@ class ClickHouseSettings(BaseSettings):
     )
     user: str = Field(default="default", description="User name")
     password: SecretStr = Field(default=SecretStr(""), description="Password of the user")
+    ticks_ttl_days: int = Field(
+        default=0, ge=0, description="Delete trades and quotes after this many days; 0 = keep them"
+    )
 
     def client_config(self) -> dict[str, Any]:
         """Arguments of ``clickhouse_connect.get_client``; sessionless: threads may share it."""
@@ -252,6 +255,10 @@ class BackfillSettings(BaseSettings):
     )
 
 
+MAX_BATCH_ROWS = 500_000
+"""Far below the rows of a block: a batch is one block, and its token the name of that block."""
+
+
 class SinkSettings(BaseSettings):
     """The sink's group, target database and batching."""
 
@@ -279,9 +286,25 @@ class SinkSettings(BaseSettings):
         validation_alias=AliasChoices("STREAM_HEALTH_PORT", "health_port"),
         description="Port of GET /healthz on 127.0.0.1; 0 = off",
     )
+    topics: str = Field(
+        default="agg_1s,agg_1m,trades,quotes,luld,gaps,dead_letter",
+        description="Channels to write, comma separated",
+        examples=["agg_1s,agg_1m"],
+    )
     flush_ms: int = Field(default=500, description="A batch is written after this long")
     flush_rows: int = Field(
-        default=20_000, description="A partition's batch is written at this many messages"
+        default=20_000,
+        gt=0,
+        le=MAX_BATCH_ROWS,
+        description="A partition's batch is written at this many messages",
+    )
+    buffer_mb: int = Field(
+        default=64,
+        gt=0,
+        description="Reading stops while this much waits to be written; Kafka keeps the rest",
+    )
+    insert_threads: int = Field(
+        default=4, gt=0, description="Batches that are inserted at the same time"
     )
     retry_maximum: float = Field(default=10.0, description="Longest wait between attempts, seconds")
     session_timeout_ms: int = Field(

@@ -40,7 +40,7 @@ def clickhouse_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clic
         with variables(CLICKHOUSE_URL=f"http://127.0.0.1:{port}"):
             resource = clickhouse(NAMES).process_config_and_initialize()
         with resource.client() as client:
-            schema.apply(client, resource.ticks)
+            schema.apply(client, schema.TICKS, {"database": resource.ticks})
         create_tables(resource, ROLLUPS)
         yield resource
 

@@ -91,7 +91,7 @@ class Outside:
             )
         made.kafka.create_topics(1)
         with made.clickhouse.client() as client:
-            schema.apply(client, made.clickhouse.ticks)
+            schema.apply(client, schema.TICKS, {"database": made.clickhouse.ticks})
         made.create_services()
         yield made
         for service in SERVICES:

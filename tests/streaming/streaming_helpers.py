@@ -188,7 +188,7 @@ def stop_program(process: subprocess.Popen, seconds: float = 10) -> int:
         raise
 
 
-def wait_until(condition: Callable[[], object], seconds: float = 15, what: str = "") -> object:
+def wait_until(condition: Callable[[], object], seconds: float = 60, what: str = "") -> object:
     """The first true answer of the condition."""
     deadline = time.time() + seconds
     while time.time() < deadline:
