@@ -9,11 +9,20 @@ from support.servers import server
 
 from polygon_assets.defs.raw import STREAM_TABLES
 from polygon_assets.defs.rollups.assets import ROLLUPS
+from polygon_assets.defs.rollups.live import LIVE_TABLES, create_live
 from polygon_assets.defs.rollups.rebuild import create_tables
 from polygon_assets.publish.manifest import read_manifest, read_streams
 from polygon_assets.resources.clickhouse import ClickHouse, clickhouse
 from polygon_assets.resources.snowflake import Warehouse, warehouse
 from polygon_assets.sandbox.airbyte.columns import column, table_columns
+
+# The columns that the rollups read of the sink's table.
+HALTS = """
+CREATE TABLE IF NOT EXISTS {ticks}.halts
+(symbol String, high_limit Float64, low_limit Float64, indicators Array(Int32), tape Int32,
+ event_time DateTime64(3, 'UTC'), sequence UInt64)
+ENGINE = ReplacingMergeTree ORDER BY (symbol, event_time, sequence)
+"""
 
 
 @pytest.fixture(scope="session")
@@ -41,7 +50,9 @@ def clickhouse_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clic
             resource = clickhouse(NAMES).process_config_and_initialize()
         with resource.client() as client:
             schema.apply(client, resource.ticks)
+            client.command(resource.render(HALTS))
         create_tables(resource, ROLLUPS)
+        create_live(resource)
         yield resource
 
 
@@ -50,7 +61,9 @@ def ticks(clickhouse_server: ClickHouse, monkeypatch: pytest.MonkeyPatch) -> Cli
     """The same ClickHouse with empty tables, and the variable that names it."""
     monkeypatch.setenv("CLICKHOUSE_URL", clickhouse_server.url)
     with clickhouse_server.client() as client:
-        tables = ["{ticks}.bars_1s", *(f"{{rollups}}.{rollup.name}" for rollup in ROLLUPS)]
+        names = [*(rollup.name for rollup in ROLLUPS), *LIVE_TABLES, "rebuilds"]
+        tables = ["{ticks}.bars_1s", "{ticks}.sink_batches", "{ticks}.halts"]
+        tables += [f"{{rollups}}.{name}" for name in names]
         for table in tables:
             client.command(f"TRUNCATE TABLE {clickhouse_server.render(table)}")
     return clickhouse_server
