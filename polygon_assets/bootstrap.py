@@ -10,6 +10,7 @@ from collections.abc import Callable
 from polygon_stream.schema import apply as create_tick_tables
 
 from polygon_assets.defs.rollups.assets import ROLLUPS
+from polygon_assets.defs.rollups.live import create_live
 from polygon_assets.defs.rollups.rebuild import create_tables
 from polygon_assets.env import Names, deployment_names
 from polygon_assets.preflight import require_services
@@ -41,6 +42,7 @@ def bootstrap(names: Names, progress: Progress = lambda _: None) -> None:
     with systems.clickhouse.client() as client:
         create_tick_tables(client, names.clickhouse_ticks)
     create_tables(systems.clickhouse, ROLLUPS)
+    create_live(systems.clickhouse)
     progress("clickhouse")
     systems.kafka.create_topics()
     progress("kafka")

@@ -63,7 +63,10 @@ def fill_live(clickhouse: ClickHouse, session: date) -> None:
 
 
 def clear_live(clickhouse: ClickHouse) -> list[date]:
-    """Drop the live rows of sessions that are final and over; the newest session keeps its rows.
+    """Drop the live rows of sessions that are final in every width; the newest one keeps its rows.
+
+    The views of the session under way (movers and the like) so go on after its close, until the
+    next session begins.
 
     Returns:
         The sessions that were dropped.
@@ -73,7 +76,9 @@ def clear_live(clickhouse: ClickHouse) -> list[date]:
         SELECT DISTINCT toDate(partition) AS day FROM system.parts
         WHERE active AND database = '{rollups}' AND table = 'live_bars_1m'
           AND day IN (SELECT toDate(partition) FROM system.parts
-                      WHERE active AND database = '{rollups}' AND table = 'bars_1m')
+                      WHERE active AND database = '{rollups}'
+                        AND table IN ('bars_1m', 'bars_5m', 'bars_1h', 'bars_1d')
+                      GROUP BY partition HAVING uniqExact(table) = 4)
           AND day < (SELECT max(toDate(partition)) FROM system.parts
                      WHERE active AND database = '{rollups}' AND table = 'live_bars_1m')
         ORDER BY day
