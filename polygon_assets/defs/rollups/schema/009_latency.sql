@@ -1,4 +1,4 @@
--- How long second bars took, one row per session and minute of bars.
+-- How long second bars took, one row per session that is live and minute of bars.
 --
 -- A bar's time counts from the end of its second, milliseconds. received: to the moment when the
 -- producer had it. queryable: to the return of the insert that holds it, as the sink noted it.
@@ -16,8 +16,8 @@ SELECT
     toStartOfMinute(l.bar_start) AS minute,
     count() AS bars,
     min(l.received) AS feed_delay,
-    quantiles(0.5, 0.95, 0.99)(l.received) AS received,
-    quantiles(0.5, 0.95, 0.99)(l.queryable) AS queryable,
+    quantilesExact(0.5, 0.95, 0.99)(l.received) AS received,
+    quantilesExact(0.5, 0.95, 0.99)(l.queryable) AS queryable,
     received[1] - feed_delay AS received_p50,
     received[2] - feed_delay AS received_p95,
     received[3] - feed_delay AS received_p99,
@@ -43,6 +43,10 @@ FROM
                 PARTITION BY s.session_date, s.kafka_partition ORDER BY s.kafka_offset
             ) AS newest
         FROM {ticks}.bars_1s AS s
+        WHERE s.session_date IN (
+            SELECT toDate(partition) FROM system.parts
+            WHERE active AND database = '{rollups}' AND table = 'live_bars_1m'
+        )
     ) AS t
     ASOF JOIN
     (

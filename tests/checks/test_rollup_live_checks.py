@@ -1,0 +1,112 @@
+"""Every check on a live rollup passes on good rows, and fails on wrong ones."""
+
+import pytest
+from checks_bars import second
+from checks_clickhouse_cases import execute, fill, good_seconds
+from checks_live import Block, Extra, insert_block
+from checks_support import (
+    MONDAY,
+    TUESDAY,
+    RuleKey,
+    failed,
+    keys_of,
+    one_session,
+    run_checks,
+    sample,
+)
+
+from polygon_assets.defs.rollups.live import create_live
+from polygon_assets.defs.rollups.live_checks import live_checks
+from polygon_assets.resources.clickhouse import ClickHouse
+
+pytestmark = pytest.mark.xdist_group("checks_clickhouse")
+
+VIEWS = ["session_vwap", "movers", "unusual_volume"]
+WRONG_MINUTE = (
+    "INSERT INTO {rollups}.live_bars_1m SELECT * REPLACE(volume + 1 AS volume, "
+    "close + 1 AS close, kafka_offset + 1 AS kafka_offset) FROM {rollups}.live_bars_1m FINAL "
+    "WHERE symbol = 'AAPL' ORDER BY bar_start DESC LIMIT 1 OFFSET 1"
+)
+LAST_MINUTE = WRONG_MINUTE.replace(" OFFSET 1", "")
+CANDLES = {
+    ("clickhouse/rollups/" + name, "equals_second_bars")
+    for name in ("candles_1m", "candles_5m", "candles_1h", "candles_1d")
+}
+OF_MINUTES = CANDLES | {("clickhouse/rollups/" + name, "equals_second_bars") for name in VIEWS}
+HALT: RuleKey = ("clickhouse/rollups/halts_in_force", "no_bar_during_halt")
+CLOCK: RuleKey = ("clickhouse/rollups/staleness", "clock_is_the_newest_bar")
+LATENCY: RuleKey = ("clickhouse/rollups/latency", "in_order")
+
+
+@pytest.fixture
+def streamed(ticks: ClickHouse) -> ClickHouse:
+    """Monday as the sink writes it, not rebuilt, with the times of its batches."""
+    for number, bar in enumerate(good_seconds(MONDAY), 1):
+        versioned = second(bar.symbol, bar.session_date, 0, version=number)
+        at = {"bar_start": bar.bar_start}
+        insert_block(ticks, Block([type(bar)(**{**vars(versioned), **at})], Extra(0)))
+    execute(
+        ticks,
+        "INSERT INTO {ticks}.sink_batches VALUES "
+        f"('local.stocks.agg.1s', 0, 0, 1000, 1000, '{TUESDAY} 06:00:00')",
+    )
+    return ticks
+
+
+def test_every_live_check_is_here() -> None:
+    assert keys_of(live_checks) == OF_MINUTES | {HALT, CLOCK, LATENCY}
+
+
+def test_good_rows_pass(streamed: ClickHouse) -> None:
+    execute(streamed, f"INSERT INTO {{ticks}}.halts VALUES ('X', 1, 1, [17], 1, '{MONDAY}', 1)")
+    for day in (MONDAY, TUESDAY):
+        found = run_checks(live_checks, {"clickhouse": streamed}, one_session(day))
+        assert failed(found) == set(), [sample(one) for one in found.values()]
+
+
+def test_rebuilt_session_passes(ticks: ClickHouse) -> None:
+    fill(ticks)
+    found = run_checks(live_checks, {"clickhouse": ticks}, one_session(MONDAY))
+    assert failed(found) == set(), [sample(one) for one in found.values()]
+
+
+def test_a_wrong_live_minute_fails_what_reads_it(streamed: ClickHouse) -> None:
+    execute(streamed, WRONG_MINUTE, LAST_MINUTE)
+    found = run_checks(live_checks, {"clickhouse": streamed}, one_session(MONDAY))
+    assert failed(found) == OF_MINUTES
+    for key in OF_MINUTES:
+        assert [row["symbol"] for row in sample(found[key])] in (["AAPL"], [""])
+
+
+def test_bars_during_a_halt_are_told(streamed: ClickHouse) -> None:
+    """no_bar_during_halt."""
+    execute(
+        streamed,
+        f"INSERT INTO {{ticks}}.halts VALUES ('AAPL', 1, 1, [17], 1, '{MONDAY} 14:30:00', 1)",
+    )
+    found = run_checks(live_checks, {"clickhouse": streamed}, one_session(MONDAY))
+    assert failed(found) == {HALT}
+
+
+@pytest.mark.parametrize(
+    ("rule", "view", "right", "wrong"),
+    [
+        (CLOCK, "staleness", "newest.2 AS clock", "newest.2 - 1 AS clock"),
+        (CLOCK, "staleness", "g.starts[-1]", "g.starts[1]"),
+        (LATENCY, "latency", "queryable[1] - feed_delay", "queryable[1] - queryable[1] - 1"),
+    ],
+    ids=["clock_is_the_newest_bar", "clock_of_each_symbol", "in_order"],
+)
+def test_a_view_that_is_wrong_fails_its_check(
+    streamed: ClickHouse, rule: RuleKey, view: str, right: str, wrong: str
+) -> None:
+    from polygon_assets.defs.rollups.live import statements
+
+    [good] = [one for one in statements(streamed) if f"VIEW {streamed.rollups}.{view} AS" in one]
+    assert right in good
+    try:
+        execute(streamed, good.replace(right, wrong))
+        found = run_checks(live_checks, {"clickhouse": streamed}, one_session(MONDAY))
+        assert failed(found) == {rule}
+    finally:
+        create_live(streamed)
