@@ -168,7 +168,7 @@ def show(results: dict[str, dict[str, Cost]]) -> None:
     """One table: CPU and wall per design, and CPU times that of the best."""
     table = Table("CPU ms / wall ms (x least CPU)", *(name for name in results))
     for row in ["insert of one block", *QUESTIONS]:
-        least = min(found[row].cpu for found in results.values() if row in found) or 1.0
+        least = min((one[row].cpu for one in results.values() if row in one), default=0) or 1.0
         cells = [
             f"{found[row].cpu:,.0f} / {found[row].wall:,.0f} ({found[row].cpu / least:.1f}x)"
             if row in found
@@ -193,7 +193,7 @@ def main() -> int:
         meter, url = Meter(port), f"http://127.0.0.1:{port}"
         for name in options.designs.split(","):
             results[name] = measure(url, meter, DESIGNS[name], options)
-    show(results)
+            show(results)
     return 0
 
 

@@ -1,11 +1,13 @@
 """Every check on a live rollup passes on good rows, and fails on wrong ones."""
 
+import dagster as dg
 import pytest
 from checks_bars import second
-from checks_clickhouse_cases import execute, fill, good_seconds
+from checks_clickhouse_cases import SYMBOLS, execute, fill, good_seconds
 from checks_live import Block, Extra, insert_block
 from checks_support import (
     MONDAY,
+    QUIET,
     TUESDAY,
     RuleKey,
     failed,
@@ -13,9 +15,11 @@ from checks_support import (
     one_session,
     run_checks,
     sample,
+    shared_instance,
 )
 
-from polygon_assets.defs.rollups.live import create_live
+from polygon_assets.defs.rollups.live import create_live, statements
+from polygon_assets.defs.rollups.live_assets import LIVE_ROLLUPS, live_rollups
 from polygon_assets.defs.rollups.live_checks import live_checks
 from polygon_assets.resources.clickhouse import ClickHouse
 
@@ -100,8 +104,6 @@ def test_bars_during_a_halt_are_told(streamed: ClickHouse) -> None:
 def test_a_view_that_is_wrong_fails_its_check(
     streamed: ClickHouse, rule: RuleKey, view: str, right: str, wrong: str
 ) -> None:
-    from polygon_assets.defs.rollups.live import statements
-
     [good] = [one for one in statements(streamed) if f"VIEW {streamed.rollups}.{view} AS" in one]
     assert right in good
     try:
@@ -110,3 +112,23 @@ def test_a_view_that_is_wrong_fails_its_check(
         assert failed(found) == {rule}
     finally:
         create_live(streamed)
+
+
+def test_assets_bring_views_up_to_date_and_count_their_rows(streamed: ClickHouse) -> None:
+    execute(streamed, "DROP VIEW {rollups}.movers")
+    definitions = dg.Definitions(assets=[live_rollups], resources={"clickhouse": streamed})
+    run = definitions.resolve_implicit_global_asset_job_def().execute_in_process(
+        run_config=QUIET,
+        partition_key=MONDAY,
+        tags=one_session(MONDAY),
+        instance=shared_instance(),
+    )
+    rows = {
+        event.materialization.asset_key.path[-1]: event.materialization.metadata[
+            "dagster/partition_row_count"
+        ].value
+        for event in run.get_asset_materialization_events()
+    }
+    assert rows.keys() == {live.name for live in LIVE_ROLLUPS}
+    assert rows["movers"] == rows["session_vwap"] == rows["candles_1d"] == len(SYMBOLS)
+    assert rows["halts_in_force"] == 0
