@@ -1,10 +1,11 @@
 """Every check on a live rollup passes on good rows, and fails on wrong ones."""
 
+from dataclasses import replace
+
 import dagster as dg
 import pytest
-from checks_bars import second
 from checks_clickhouse_cases import SYMBOLS, execute, fill, good_seconds
-from checks_live import Block, Extra, insert_block
+from checks_live import Block, insert_block
 from checks_support import (
     MONDAY,
     QUIET,
@@ -45,10 +46,8 @@ LATENCY: RuleKey = ("clickhouse/rollups/latency", "in_order")
 @pytest.fixture
 def streamed(ticks: ClickHouse) -> ClickHouse:
     """Monday as the sink writes it, not rebuilt, with the times of its batches."""
-    for number, bar in enumerate(good_seconds(MONDAY), 1):
-        versioned = second(bar.symbol, bar.session_date, 0, version=number)
-        at = {"bar_start": bar.bar_start}
-        insert_block(ticks, Block([type(bar)(**{**vars(versioned), **at})], Extra(0)))
+    bars = [replace(bar, kafka_offset=number) for number, bar in enumerate(good_seconds(MONDAY), 1)]
+    insert_block(ticks, Block(bars))
     execute(
         ticks,
         "INSERT INTO {ticks}.sink_batches VALUES "

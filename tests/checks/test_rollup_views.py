@@ -1,5 +1,6 @@
 """Live views beside the candles, on cases computed by hand."""
 
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -125,11 +126,11 @@ def test_silence_against_the_symbols_own_rhythm(ticks: ClickHouse) -> None:
     fast = [*range(0, 42, 2), 50, *range(52, 62, 2)]
     slow = list(range(0, 660, 30))
     blocks = {"FAST": fast, "SLOW": slow, "RARE": [0, 400, 690]}
-    version = 0
     for symbol, starts in blocks.items():
-        for start in (*starts, starts[0]):  # the first one is sent again
-            version += 1
-            insert_block(ticks, Block([second(symbol, DAY, start, version=version)]))
+        bars = [second(symbol, DAY, start, version=start) for start in starts]
+        again = replace(bars[0], kafka_offset=10_000)
+        for block in (bars, [again]):
+            insert_block(ticks, Block(block))
     columns = ("symbol", "silence", "gap_count", "gap_p50", "gap_p95", "ratio_p50", "ratio_p95")
     assert rows(ticks, "staleness", *columns) == [
         ("FAST", 630, 26, 2, 2, 315.0, 315.0),
