@@ -12,6 +12,7 @@ from polygon_stream.schema import TICKS, apply, set_retention
 from polygon_stream.settings import ClickHouseSettings
 
 from polygon_assets.defs.rollups.assets import ROLLUPS
+from polygon_assets.defs.rollups.live import create_live
 from polygon_assets.defs.rollups.rebuild import create_tables
 from polygon_assets.env import Names, deployment_names
 from polygon_assets.preflight import require_services
@@ -45,6 +46,7 @@ def bootstrap(names: Names, progress: Progress = lambda _: None) -> None:
             apply(client, folder, variables)
         set_retention(client, names.clickhouse_ticks, ClickHouseSettings().ticks_ttl_days)
     create_tables(systems.clickhouse, ROLLUPS)
+    create_live(systems.clickhouse)
     progress("clickhouse")
     systems.kafka.create_topics()
     progress("kafka")

@@ -18,19 +18,29 @@ from polygon_assets.defs.reconcile.assets import reconcile_daily_bars
 from polygon_assets.defs.reconcile.checks import reconcile_checks
 from polygon_assets.defs.rollups.assets import rollup_assets
 from polygon_assets.defs.rollups.checks import rollup_checks
+from polygon_assets.defs.rollups.live_assets import live_rollups
+from polygon_assets.defs.rollups.live_checks import live_checks
 from polygon_assets.defs.ticks.assets import stream_specs
 from polygon_assets.defs.ticks.checks import ticks_checks
 from polygon_assets.defs.ticks.sensors import kafka_lag, market_hours, stream_complete
 from polygon_assets.env import deployment_names
 from polygon_assets.resources.assemble import resources
 
-assets = [*raw_assets, *model_assets, *stream_specs, *rollup_assets, reconcile_daily_bars]
+assets = [
+    *raw_assets,
+    *model_assets,
+    *stream_specs,
+    *rollup_assets,
+    live_rollups,
+    reconcile_daily_bars,
+]
 checks = [
     *raw_checks,
     bars_final,
     *flat_file_checks,
     *ticks_checks,
     *rollup_checks,
+    *live_checks,
     *reconcile_checks,
 ]
 

@@ -40,3 +40,11 @@ def test_marts_print_what_one_session_more_costs() -> None:
     printed = run("marts.py", "--symbols", "5", "--years", "1", shows="one session more")
     assert "the same session again" in printed
     assert ", 0 rows" in printed
+
+
+def test_live_rollups_print_designs_side_by_side() -> None:
+    small = ("--symbols", "50", "--seconds", "120", "--blocks", "3", "--rows", "50")
+    printed = run("live_rollups.py", *small, shows="insert of one block")
+    for name in ("off", "final", "recompute", "product", "states", "refreshed"):
+        assert name in printed
+    assert "movers, whole market" in printed

@@ -9,13 +9,14 @@ from support.servers import server
 
 from polygon_assets.defs.raw import STREAM_TABLES
 from polygon_assets.defs.rollups.assets import ROLLUPS
+from polygon_assets.defs.rollups.live import LIVE_TABLES, create_live
 from polygon_assets.defs.rollups.rebuild import create_tables
 from polygon_assets.publish.manifest import read_manifest, read_streams
 from polygon_assets.resources.clickhouse import ClickHouse, clickhouse
 from polygon_assets.resources.snowflake import Warehouse, warehouse
 from polygon_assets.sandbox.airbyte.columns import column, table_columns
 
-
+# The columns that the rollups read of the sink's table.
 @pytest.fixture(scope="session")
 def snowflake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
     """A warehouse with empty schemas, and the raw tables as Airbyte makes them."""
@@ -42,6 +43,7 @@ def clickhouse_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clic
         with resource.client() as client:
             schema.apply(client, schema.TICKS, {"database": resource.ticks})
         create_tables(resource, ROLLUPS)
+        create_live(resource)
         yield resource
 
 
@@ -50,7 +52,9 @@ def ticks(clickhouse_server: ClickHouse, monkeypatch: pytest.MonkeyPatch) -> Cli
     """The same ClickHouse with empty tables, and the variable that names it."""
     monkeypatch.setenv("CLICKHOUSE_URL", clickhouse_server.url)
     with clickhouse_server.client() as client:
-        tables = ["{ticks}.bars_1s", *(f"{{rollups}}.{rollup.name}" for rollup in ROLLUPS)]
+        names = [*(rollup.name for rollup in ROLLUPS), *LIVE_TABLES, "rebuilds"]
+        tables = ["{ticks}.bars_1s", "{ticks}.sink_batches", "{ticks}.halts"]
+        tables += [f"{{rollups}}.{name}" for name in names]
         for table in tables:
             client.command(f"TRUNCATE TABLE {clickhouse_server.render(table)}")
     return clickhouse_server

@@ -9,12 +9,14 @@ from checks_raw_rows import TABLES
 from checks_support import RuleKey, keys_of
 
 from polygon_assets.defs.platform.freshness import NAME as SESSION_FRESHNESS
+from polygon_assets.defs.rollups.live_checks import live_checks
 
 ELSEWHERE: dict[RuleKey, str] = {
     ("kafka/stocks/agg_1s", "sink_keeps_up"): "test_kafka_checks.py",
     ("kafka/stocks/gaps", "no_gaps"): "test_kafka_checks.py",
     ("kafka/stocks/dead_letter", "no_dead_letters"): "test_kafka_checks.py",
     ("marts/market/fct_daily_bars", "bars_final"): "test_bars_final.py",
+    **dict.fromkeys(keys_of(live_checks), "test_rollup_live_checks.py"),
     **{("/".join(one.key), "schema_drift"): "test_schema_drift.py" for one in TABLES.values()},
     **{
         ("/".join(one.key), "row_count_band"): "test_row_count_band.py"

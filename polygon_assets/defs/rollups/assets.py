@@ -7,10 +7,13 @@ import dagster as dg
 
 from polygon_assets.candles import markdown_picture
 from polygon_assets.defs.rollups.chart import most_traded
-from polygon_assets.defs.rollups.rebuild import SECONDS, Rollup, rebuild_session
+from polygon_assets.defs.rollups.live import clear_live
+from polygon_assets.defs.rollups.rebuild import rebuild_session, require_closed
+from polygon_assets.defs.rollups.rollup import SECONDS, Rollup
 from polygon_assets.partitions import run_window
 from polygon_assets.policies import session_spec
 from polygon_assets.resources.clickhouse import ClickHouse
+from polygon_assets.resources.polygon import Polygon
 
 MINUTES = "{rollups}.bars_1m"
 
@@ -44,10 +47,12 @@ def rollup_asset(rollup: Rollup) -> dg.AssetsDefinition:
         pool=f"clickhouse_{rollup.name}",
     )
     def rebuild(
-        context: dg.AssetExecutionContext, clickhouse: ClickHouse
+        context: dg.AssetExecutionContext, clickhouse: ClickHouse, polygon: Polygon
     ) -> dg.MaterializeResult[Any]:
         sessions: list[date] = run_window(context.run.tags).sessions
+        require_closed(sessions[-1], polygon.now())
         done = [rebuild_session(clickhouse, rollup, day) for day in sessions]
+        clear_live(clickhouse)
         return dg.MaterializeResult(
             asset_key=spec.key,
             metadata={
@@ -55,6 +60,9 @@ def rollup_asset(rollup: Rollup) -> dg.AssetsDefinition:
                 "dagster/table_name": f"{clickhouse.rollups}.{rollup.name}",
                 "volume": sum(one.volume for one in done),
                 "drift_shares": sum(one.drift for one in done),
+                "live_bars": sum(one.live.rows for one in done),
+                "live_bars_that_differed": sum(one.live.differences for one in done),
+                "live_drift_shares": sum(one.live.shares for one in done),
                 **_chart(clickhouse, rollup, sessions[-1]),
             },
         )

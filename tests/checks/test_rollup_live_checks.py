@@ -1,0 +1,133 @@
+"""Every check on a live rollup passes on good rows, and fails on wrong ones."""
+
+from dataclasses import replace
+
+import dagster as dg
+import pytest
+from checks_clickhouse_cases import SYMBOLS, execute, fill, good_seconds
+from checks_live import Block, insert_block
+from checks_support import (
+    MONDAY,
+    QUIET,
+    TUESDAY,
+    RuleKey,
+    failed,
+    keys_of,
+    one_session,
+    run_checks,
+    sample,
+    shared_instance,
+)
+
+from polygon_assets.defs.rollups.live import create_live, statements
+from polygon_assets.defs.rollups.live_assets import LIVE_ROLLUPS, live_rollups
+from polygon_assets.defs.rollups.live_checks import live_checks
+from polygon_assets.resources.clickhouse import ClickHouse
+
+pytestmark = pytest.mark.xdist_group("checks_clickhouse")
+
+VIEWS = ["session_vwap", "movers", "unusual_volume"]
+WRONG_MINUTE = (
+    "INSERT INTO {rollups}.live_bars_1m SELECT * REPLACE(volume + 1 AS volume, "
+    "close + 1 AS close, kafka_offset + 1 AS kafka_offset) FROM {rollups}.live_bars_1m FINAL "
+    "WHERE symbol = 'AAPL' ORDER BY bar_start DESC LIMIT 1 OFFSET 1"
+)
+LAST_MINUTE = WRONG_MINUTE.replace(" OFFSET 1", "")
+CANDLES = {
+    ("clickhouse/rollups/" + name, "equals_second_bars")
+    for name in ("candles_1m", "candles_5m", "candles_1h", "candles_1d")
+}
+OF_MINUTES = CANDLES | {("clickhouse/rollups/" + name, "equals_second_bars") for name in VIEWS}
+HALT: RuleKey = ("clickhouse/rollups/halts_in_force", "no_bar_during_halt")
+CLOCK: RuleKey = ("clickhouse/rollups/staleness", "clock_is_the_newest_bar")
+LATENCY: RuleKey = ("clickhouse/rollups/latency", "in_order")
+
+
+@pytest.fixture
+def streamed(ticks: ClickHouse) -> ClickHouse:
+    """Monday as the sink writes it, not rebuilt, with the times of its batches."""
+    bars = [replace(bar, kafka_offset=number) for number, bar in enumerate(good_seconds(MONDAY), 1)]
+    insert_block(ticks, Block(bars))
+    execute(
+        ticks,
+        "INSERT INTO {ticks}.sink_batches VALUES "
+        f"('local.stocks.agg.1s', 0, 0, 1000, 1000, '{TUESDAY} 06:00:00')",
+    )
+    return ticks
+
+
+def test_every_live_check_is_here() -> None:
+    assert keys_of(live_checks) == OF_MINUTES | {HALT, CLOCK, LATENCY}
+
+
+def test_good_rows_pass(streamed: ClickHouse) -> None:
+    execute(streamed, f"INSERT INTO {{ticks}}.halts VALUES ('X', 1, 1, [17], 1, '{MONDAY}', 1)")
+    for day in (MONDAY, TUESDAY):
+        found = run_checks(live_checks, {"clickhouse": streamed}, one_session(day))
+        assert failed(found) == set(), [sample(one) for one in found.values()]
+
+
+def test_rebuilt_session_passes(ticks: ClickHouse) -> None:
+    fill(ticks)
+    found = run_checks(live_checks, {"clickhouse": ticks}, one_session(MONDAY))
+    assert failed(found) == set(), [sample(one) for one in found.values()]
+
+
+def test_a_wrong_live_minute_fails_what_reads_it(streamed: ClickHouse) -> None:
+    execute(streamed, WRONG_MINUTE, LAST_MINUTE)
+    found = run_checks(live_checks, {"clickhouse": streamed}, one_session(MONDAY))
+    assert failed(found) == OF_MINUTES
+    for key in OF_MINUTES:
+        assert [row["symbol"] for row in sample(found[key])] in (["AAPL"], [""])
+
+
+def test_bars_during_a_halt_are_told(streamed: ClickHouse) -> None:
+    """no_bar_during_halt."""
+    execute(
+        streamed,
+        f"INSERT INTO {{ticks}}.halts VALUES ('AAPL', 1, 1, [17], 1, '{MONDAY} 14:30:00', 1)",
+    )
+    found = run_checks(live_checks, {"clickhouse": streamed}, one_session(MONDAY))
+    assert failed(found) == {HALT}
+
+
+@pytest.mark.parametrize(
+    ("rule", "view", "right", "wrong"),
+    [
+        (CLOCK, "staleness", "newest.2 AS clock", "newest.2 - 1 AS clock"),
+        (CLOCK, "staleness", "g.starts[-1]", "g.starts[1]"),
+        (LATENCY, "latency", "queryable[1] - feed_delay", "queryable[1] - queryable[1] - 1"),
+    ],
+    ids=["clock_is_the_newest_bar", "clock_of_each_symbol", "in_order"],
+)
+def test_a_view_that_is_wrong_fails_its_check(
+    streamed: ClickHouse, rule: RuleKey, view: str, right: str, wrong: str
+) -> None:
+    [good] = [one for one in statements(streamed) if f"VIEW {streamed.rollups}.{view} AS" in one]
+    assert right in good
+    try:
+        execute(streamed, good.replace(right, wrong))
+        found = run_checks(live_checks, {"clickhouse": streamed}, one_session(MONDAY))
+        assert failed(found) == {rule}
+    finally:
+        create_live(streamed)
+
+
+def test_assets_bring_views_up_to_date_and_count_their_rows(streamed: ClickHouse) -> None:
+    execute(streamed, "DROP VIEW {rollups}.movers")
+    definitions = dg.Definitions(assets=[live_rollups], resources={"clickhouse": streamed})
+    run = definitions.resolve_implicit_global_asset_job_def().execute_in_process(
+        run_config=QUIET,
+        partition_key=MONDAY,
+        tags=one_session(MONDAY),
+        instance=shared_instance(),
+    )
+    rows = {
+        event.materialization.asset_key.path[-1]: event.materialization.metadata[
+            "dagster/partition_row_count"
+        ].value
+        for event in run.get_asset_materialization_events()
+    }
+    assert rows.keys() == {live.name for live in LIVE_ROLLUPS}
+    assert rows["movers"] == rows["session_vwap"] == rows["candles_1d"] == len(SYMBOLS)
+    assert rows["halts_in_force"] == 0
