@@ -1,12 +1,12 @@
 """Kafka: topics, offsets and the sink's lag."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 import dagster as dg
 from confluent_kafka import ConsumerGroupTopicPartitions, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec  # pyright: ignore[reportPrivateImportUsage]
-from polygon_stream.settings import KafkaSettings
+from polygon_stream.settings import KafkaSettings, TopicSettings
 from pydantic import Field, PrivateAttr, SecretStr
 
 from polygon_assets.env import Names
@@ -16,6 +16,18 @@ from polygon_assets.settings import from_env
 TIMEOUT_SECONDS = 10.0
 PARTITIONS = 4
 RETENTION_MS = 7 * 24 * 3600 * 1000
+
+
+class PartitionProgress(NamedTuple):
+    """One partition: the offset up to which the sink is done, and that of the next message."""
+
+    settled: int
+    end: int
+
+    @property
+    def lag(self) -> int:
+        """Messages that are not settled."""
+        return self.end - self.settled
 
 
 class Kafka(dg.ConfigurableResource[Any]):
@@ -45,6 +57,19 @@ class Kafka(dg.ConfigurableResource[Any]):
             self._admin = AdminClient({**settings.client_config(), "log_level": 0})
         return self._admin
 
+    def topics(self) -> dict[str, str]:
+        """Last part of a topic's asset key -> name of the topic."""
+        names = TopicSettings(prefix=self.bars_topic.removesuffix("stocks.agg.1s"))
+        return {
+            "agg_1s": names.agg_1s,
+            "agg_1m": names.agg_1m,
+            "trades": names.trades,
+            "quotes": names.quotes,
+            "luld": names.luld,
+            "gaps": names.gaps,
+            "dead_letter": names.dead_letter,
+        }
+
     def create_topics(self, replication_factor: int = -1) -> list[str]:
         """Create the deployment's topics where they are missing.
 
@@ -54,7 +79,7 @@ class Kafka(dg.ConfigurableResource[Any]):
         Returns:
             The names of the topics that were created.
         """
-        wanted = (self.bars_topic, self.gaps_topic, self.dead_letter_topic)
+        wanted = self.topics().values()
         with explained(KAFKA):
             present = self.admin().list_topics(timeout=TIMEOUT_SECONDS).topics
         missing = [name for name in wanted if name not in present]
@@ -92,12 +117,19 @@ class Kafka(dg.ConfigurableResource[Any]):
         last = self._offsets(partitions, OffsetSpec.latest())
         return sum(last[number] - first[number] for number in last)
 
-    def lag(self) -> dict[int, int]:
-        """Partition -> messages of the bars topic that the sink has not settled yet.
+    def lag(self, topic: str = "") -> dict[int, int]:
+        """Partition -> messages of a topic that the sink has not settled yet."""
+        return {number: one.lag for number, one in self.progress(topic).items()}
+
+    def progress(self, topic: str = "") -> dict[int, PartitionProgress]:
+        """Partition of a topic -> how far the sink is.
 
         A partition for which the sink never committed counts from its first message.
+
+        Args:
+            topic: Name of the topic; empty = the second bars'.
         """
-        partitions = self.partitions(self.bars_topic)
+        partitions = self.partitions(topic or self.bars_topic)
         ends = self._offsets(partitions, OffsetSpec.latest())
         group = ConsumerGroupTopicPartitions(self.consumer_group, partitions)
         futures = self.admin().list_consumer_group_offsets([group])
@@ -107,7 +139,7 @@ class Kafka(dg.ConfigurableResource[Any]):
         }
         never = [part for part in partitions if committed.get(part.partition, -1) < 0]
         settled = committed | (self._offsets(never, OffsetSpec.earliest()) if never else {})
-        return {number: end - settled[number] for number, end in ends.items()}
+        return {number: PartitionProgress(settled[number], end) for number, end in ends.items()}
 
     def _offsets(self, partitions: Iterable[TopicPartition], spec: Any) -> dict[int, int]:
         wanted: dict[TopicPartition, Any] = dict.fromkeys(partitions, spec)

@@ -11,7 +11,7 @@ from dagster._core.definitions.asset_checks.asset_check_evaluation import AssetC
 from support.servers import server
 
 from polygon_assets.defs.ticks.checks import no_dead_letters, no_gaps, sink_keeps_up
-from polygon_assets.defs.ticks.control import MAX_LAG
+from polygon_assets.defs.ticks.lag import MAX_LAG
 from polygon_assets.resources.kafka import Kafka, kafka
 
 pytestmark = pytest.mark.xdist_group("checks_kafka")

@@ -7,7 +7,9 @@ GAPS_TOPIC = ["kafka", "stocks", "gaps"]
 DEAD_LETTER_TOPIC = ["kafka", "stocks", "dead_letter"]
 BARS_1S = ["clickhouse", "ticks", "bars_1s"]
 
-STREAM_KEYS = [BARS_TOPIC, GAPS_TOPIC, DEAD_LETTER_TOPIC, BARS_1S]
+TOPIC_KEYS = [BARS_TOPIC, GAPS_TOPIC, DEAD_LETTER_TOPIC]
+TABLE_KEYS = [BARS_1S]
+STREAM_KEYS = [*TOPIC_KEYS, *TABLE_KEYS]
 
 _bars_topic = session_spec(
     BARS_TOPIC,

@@ -4,7 +4,7 @@ import dagster as dg
 
 from polygon_assets.checks import Rule, clickhouse_checks
 from polygon_assets.defs.ticks.assets import BARS_1S, BARS_TOPIC, DEAD_LETTER_TOPIC, GAPS_TOPIC
-from polygon_assets.defs.ticks.control import MAX_LAG
+from polygon_assets.defs.ticks.lag import MAX_LAG
 from polygon_assets.resources.kafka import Kafka
 
 WINDOW = "session_date BETWEEN {first:Date} AND {last:Date}"
