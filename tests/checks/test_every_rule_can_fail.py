@@ -9,9 +9,10 @@ from checks_raw_rows import TABLES
 from checks_support import RuleKey, keys_of
 
 from polygon_assets.defs.platform.freshness import NAME as SESSION_FRESHNESS
+from polygon_assets.defs.ticks.assets import MARKET_TOPICS
 
 ELSEWHERE: dict[RuleKey, str] = {
-    ("kafka/stocks/agg_1s", "sink_keeps_up"): "test_kafka_checks.py",
+    **{("/".join(key), "sink_keeps_up"): "test_kafka_checks.py" for key in MARKET_TOPICS},
     ("kafka/stocks/gaps", "no_gaps"): "test_kafka_checks.py",
     ("kafka/stocks/dead_letter", "no_dead_letters"): "test_kafka_checks.py",
     ("marts/market/fct_daily_bars", "bars_final"): "test_bars_final.py",
