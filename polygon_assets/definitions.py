@@ -18,6 +18,7 @@ from polygon_assets.defs.reconcile.assets import reconcile_daily_bars
 from polygon_assets.defs.reconcile.checks import reconcile_checks
 from polygon_assets.defs.rollups.assets import rollup_assets
 from polygon_assets.defs.rollups.checks import rollup_checks
+from polygon_assets.defs.rollups.sensors import late_corrections, late_corrections_job
 from polygon_assets.defs.ticks.assets import stream_specs
 from polygon_assets.defs.ticks.checks import ticks_checks
 from polygon_assets.defs.ticks.jobs import restart_stream_service, set_stream_service
@@ -42,13 +43,13 @@ defs = dg.Definitions.merge(
         assets=[*assets, *flat_file_assets],
         asset_checks=checks,
         jobs=[
-            *(flat_files_job, finalize_job),
+            *(flat_files_job, finalize_job, late_corrections_job),
             *(set_stream_service, restart_stream_service),
         ],
         schedules=[flat_files_next_day, finalize_next_day],
         sensors=[
             *(market_hours, kafka_lag, stream_progress, stream_complete),
-            flat_file_replacements,
+            *(late_corrections, flat_file_replacements),
         ],
         resources=resources(deployment_names()),
         # A step waits for outside systems most of its time: a process for each costs more.

@@ -88,7 +88,7 @@ def test_every_asset_is_covered(
     console.print(table)
     record_property("coverage of the assets", console.export_text())
     assert [row.key for row in rows if not row.complete] == []
-    assert len(rows) == 65
+    assert len(rows) == 69
 
 
 def test_keys_are_layer_schema_table_in_lower_case(graph: AssetGraph) -> None:
@@ -110,6 +110,10 @@ def test_topic_and_ticks_are_external(graph: AssetGraph) -> None:
     external = {key.to_user_string() for key in graph.external_asset_keys}
     assert external == {
         "kafka/stocks/agg_1s",
+        "kafka/stocks/agg_1m",
+        "kafka/stocks/trades",
+        "kafka/stocks/quotes",
+        "kafka/stocks/luld",
         "kafka/stocks/gaps",
         "kafka/stocks/dead_letter",
         "clickhouse/ticks/bars_1s",
@@ -168,7 +172,9 @@ def test_schedules_and_sensors_run_by_default(definitions: dg.Definitions) -> No
     assert set(statuses) == {
         "market_hours",
         "kafka_lag",
+        "stream_progress",
         "stream_complete",
+        "late_corrections",
         "after_close",
         "freshness_evening",
         "flat_file_replacements",
