@@ -22,6 +22,9 @@ OBSERVED_EVERY = timedelta(minutes=5)
 SESSIONS_LOOKED_BACK = 5
 """A session that was over while no sensor ran is reported later, if it is one of so many."""
 
+WHOLE_DAY = timedelta(hours=12)
+"""Before the open and after the close: a session has no bars outside of it."""
+
 END_OFFSET = "end_offset"
 """Metadata of a topic: where it ended when a session was reported, and the next one begins."""
 
@@ -87,8 +90,7 @@ def stream_complete(
     What has been reported is asked of the event log and not remembered, so that a sensor that was
     reset or killed half way reports what is missing, and nothing twice.
     """
-    hours = stream_services.hours
-    over = sessions_over(polygon.now(), hours)
+    over = sessions_over(polygon.now(), stream_services.hours)
     reported = {
         tuple(key): context.instance.get_materialized_partitions(dg.AssetKey(key))
         for key in STREAM_KEYS
@@ -110,7 +112,7 @@ def stream_complete(
     for day in due:
         # What the topics got since the last report belongs to the newest session of this one.
         topics = facts if day is due[-1] else {}
-        metadata = session_metadata(clickhouse, kafka, day, hours, topics)
+        metadata = session_metadata(clickhouse, kafka, day, topics)
         events += [
             dg.AssetMaterialization(
                 dg.AssetKey(key), partition=str(day.session_date), metadata=metadata.get(key, {})
@@ -161,14 +163,11 @@ def session_metadata(
     clickhouse: ClickHouse,
     kafka: Kafka,
     day: Session,
-    hours: StreamHours,
     topics: Mapping[str, Mapping[str, int]],
 ) -> dict[tuple[str, ...], dict[str, Any]]:
     """Asset key -> metadata of its materialization for a session."""
-    window = stream_window(day, hours)
-    figures = stream_figures(
-        clickhouse, kafka.bars_topic, day.session_date, window.start, window.end
-    )
+    first, last = day.open_at - WHOLE_DAY, day.close_at + WHOLE_DAY
+    figures = stream_figures(clickhouse, kafka.bars_topic, day.session_date, first, last)
     counts = {
         name: topics[topic]["messages"]
         for name, topic in (("gaps", "gaps"), ("dead_letters", "dead_letter"))
