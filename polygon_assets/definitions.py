@@ -21,7 +21,7 @@ from polygon_assets.defs.rollups.checks import rollup_checks
 from polygon_assets.defs.rollups.sensors import late_corrections, late_corrections_job
 from polygon_assets.defs.ticks.assets import stream_specs
 from polygon_assets.defs.ticks.checks import ticks_checks
-from polygon_assets.defs.ticks.jobs import restart_stream_service, set_stream_service
+from polygon_assets.defs.ticks.jobs import stream_jobs
 from polygon_assets.defs.ticks.reports import stream_complete, stream_progress
 from polygon_assets.defs.ticks.sensors import kafka_lag, market_hours
 from polygon_assets.env import deployment_names
@@ -42,10 +42,7 @@ defs = dg.Definitions.merge(
     dg.Definitions(
         assets=[*assets, *flat_file_assets],
         asset_checks=checks,
-        jobs=[
-            *(flat_files_job, finalize_job, late_corrections_job),
-            *(set_stream_service, restart_stream_service),
-        ],
+        jobs=[flat_files_job, finalize_job, late_corrections_job, *stream_jobs],
         schedules=[flat_files_next_day, finalize_next_day],
         sensors=[
             *(market_hours, kafka_lag, stream_progress, stream_complete),

@@ -142,10 +142,10 @@ class StreamServices(ResourceWithBoto3Configuration):
                 replaced before is left alone, so that a second request changes nothing.
 
         Returns:
-            Whether anything was replaced.
+            Whether anything was replaced; a service that should run nothing is left alone.
         """
         now = self.services()[service]
-        if deployment not in ("", now.deployment):
+        if deployment not in ("", now.deployment) or not now.desired:
             return False
         if service == PRODUCER:
             self._call("update_service", service=service, desiredCount=0)

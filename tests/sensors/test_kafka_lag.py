@@ -4,7 +4,8 @@ from typing import Any
 
 import dagster as dg
 import pytest
-from sensors_support import Daemon, Outside, eventually
+from sensor_daemon import Daemon
+from sensors_support import Outside, eventually
 
 from polygon_assets.defs.ticks.lag import (
     BEHIND_LOOKS,

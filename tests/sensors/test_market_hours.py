@@ -11,7 +11,8 @@ from dagster._core.remote_origin import (
     RemoteJobOrigin,
     RemoteRepositoryOrigin,
 )
-from sensors_support import Daemon, Outside, eventually
+from sensor_daemon import Daemon
+from sensors_support import Outside, eventually
 
 from polygon_assets.defs.ticks import sensors
 from polygon_assets.defs.ticks.jobs import SERVICE_TAG, set_stream_service

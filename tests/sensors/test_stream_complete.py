@@ -4,7 +4,8 @@ from typing import Any
 
 import dagster as dg
 import pytest
-from sensors_support import Daemon, Outside
+from sensor_daemon import Daemon
+from sensors_support import Outside
 
 from polygon_assets.defs.ticks.assets import STREAM_KEYS
 

@@ -5,7 +5,8 @@ from typing import Any
 
 import dagster as dg
 import pytest
-from sensors_support import Daemon, Outside
+from sensor_daemon import Daemon
+from sensors_support import Outside
 
 from polygon_assets.defs.ticks.figures import stream_figures
 from polygon_assets.sessions import session

@@ -55,3 +55,6 @@ def set_stream_service() -> None:
 def restart_stream_service() -> None:
     """Replace the tasks of the producer or the sink."""
     restart()
+
+
+stream_jobs = [set_stream_service, restart_stream_service]
