@@ -24,10 +24,12 @@ from polygon_assets.defs.ticks.checks import ticks_checks
 from polygon_assets.defs.ticks.jobs import stream_jobs
 from polygon_assets.defs.ticks.reports import stream_complete, stream_progress
 from polygon_assets.defs.ticks.sensors import kafka_lag, market_hours
+from polygon_assets.defs.ticks.tables import table_specs
 from polygon_assets.env import deployment_names
 from polygon_assets.resources.assemble import resources
 
-assets = [*raw_assets, *model_assets, *stream_specs, *rollup_assets, reconcile_daily_bars]
+assets = [*raw_assets, *model_assets, *stream_specs, *table_specs, *rollup_assets]
+assets.append(reconcile_daily_bars)
 checks = [
     *raw_checks,
     bars_final,

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import checks_clickhouse_cases
+import checks_tables
 import checks_warehouse_cases
 import pytest
 from checks_raw_rows import TABLES
@@ -32,6 +33,7 @@ def test_every_check_of_ours_has_a_failing_case() -> None:
     from polygon_assets.defs.flat_files.checks import flat_file_checks
 
     cases = {**checks_warehouse_cases.BREAKS, **checks_clickhouse_cases.BREAKS, **ELSEWHERE}
+    cases |= checks_tables.BREAKS
     # Those of the flat files are counted where their cases are.
     assert keys_of(checks) - keys_of(flat_file_checks) == set(cases)
     assert all(cases.values())

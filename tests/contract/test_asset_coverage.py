@@ -14,6 +14,7 @@ from rich.table import Table
 
 from polygon_assets.defs.platform.freshness import NAME as SESSION_FRESHNESS
 from polygon_assets.defs.raw import STREAM_TABLES
+from polygon_assets.defs.ticks.tables import SESSION_OF
 from polygon_assets.manifest import MANIFEST
 from polygon_assets.partitions import NYSE_SESSIONS
 from polygon_assets.policies import OWNERS, UNPARTITIONED_REASON
@@ -88,7 +89,7 @@ def test_every_asset_is_covered(
     console.print(table)
     record_property("coverage of the assets", console.export_text())
     assert [row.key for row in rows if not row.complete] == []
-    assert len(rows) == 69
+    assert len(rows) == 75
 
 
 def test_keys_are_layer_schema_table_in_lower_case(graph: AssetGraph) -> None:
@@ -117,6 +118,7 @@ def test_topic_and_ticks_are_external(graph: AssetGraph) -> None:
         "kafka/stocks/gaps",
         "kafka/stocks/dead_letter",
         "clickhouse/ticks/bars_1s",
+        *("/".join(key) for key in SESSION_OF),
     }
 
 

@@ -14,6 +14,7 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 from dagster._core.definitions.schedule_definition import ScheduleExecutionData
 from polygon_stream import schema
 from support.servers import server
+from support.stream_tables import create_missing
 
 from polygon_assets.env import Names
 from polygon_assets.resources.clickhouse import ClickHouse, clickhouse
@@ -96,6 +97,7 @@ class Outside:
         made.kafka.create_topics(1)
         with made.clickhouse.client() as client:
             schema.apply(client, made.clickhouse.ticks)
+            create_missing(client, made.clickhouse.ticks)
         made.create_services()
         yield made
         for service in SERVICES:

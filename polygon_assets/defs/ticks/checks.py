@@ -7,6 +7,7 @@ import dagster as dg
 from polygon_assets.checks import Rule, clickhouse_checks
 from polygon_assets.defs.ticks.assets import BARS_1S, DEAD_LETTER_TOPIC, GAPS_TOPIC, MARKET_TOPICS
 from polygon_assets.defs.ticks.lag import MAX_LAG
+from polygon_assets.defs.ticks.tables import TABLE_RULES
 from polygon_assets.resources.kafka import Kafka
 
 WINDOW = "session_date BETWEEN {first:Date} AND {last:Date}"
@@ -92,4 +93,5 @@ ticks_checks = [
     no_gaps,
     no_dead_letters,
     *clickhouse_checks(BARS_1S, BARS_RULES),
+    *(check for key, rules in TABLE_RULES.items() for check in clickhouse_checks(key, rules)),
 ]

@@ -9,6 +9,7 @@ import dagster as dg
 from polygon_assets.defs.ticks.assets import BARS_1S, BARS_TOPIC, STREAM_KEYS, TOPIC_KEYS
 from polygon_assets.defs.ticks.control import stream_window
 from polygon_assets.defs.ticks.figures import stream_figures
+from polygon_assets.defs.ticks.tables import SESSION_OF
 from polygon_assets.resources.clickhouse import ClickHouse
 from polygon_assets.resources.ecs import StreamServices
 from polygon_assets.resources.kafka import Kafka
@@ -93,7 +94,7 @@ def stream_complete(
     over = sessions_over(polygon.now(), stream_services.hours)
     reported = {
         tuple(key): context.instance.get_materialized_partitions(dg.AssetKey(key))
-        for key in STREAM_KEYS
+        for key in [*STREAM_KEYS, *SESSION_OF]
     }
     missing = {
         day.session_date: [key for key in reported if str(day.session_date) not in reported[key]]
@@ -178,4 +179,14 @@ def session_metadata(
     }
     rows = {"dagster/partition_row_count": figures.rows}
     metadata[tuple(BARS_1S)] = rows | figures.metadata() | counts
-    return metadata
+    return metadata | table_rows(clickhouse, day)
+
+
+def table_rows(clickhouse: ClickHouse, day: Session) -> dict[tuple[str, ...], dict[str, Any]]:
+    """Key of each of the other tables -> its rows of a session, replaced ones included."""
+    found: dict[tuple[str, ...], dict[str, Any]] = {}
+    for key, session_of in SESSION_OF.items():
+        sql = f"SELECT count() FROM {{ticks}}.{key[-1]} WHERE {session_of} = {{session:Date}}"
+        count = clickhouse.query(sql, {"session": day.session_date})[0][0]
+        found[key] = {"dagster/partition_row_count": int(count)}
+    return found
