@@ -5,6 +5,7 @@ resources as references to variables (:func:`from_env`), so that the UI never sh
 """
 
 import os
+from typing import Literal
 
 import dagster as dg
 from polygon_stream.settings import ClickHouseSettings, KafkaSettings, PolygonSettings
@@ -12,6 +13,9 @@ from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 SANDBOX_ACCOUNT = "sandbox"
+
+StreamHours = Literal["regular", "extended"]
+"""The part of the day that is streamed: the session alone, or pre-market and post-market too."""
 
 
 class SnowflakeSettings(BaseSettings):
@@ -204,6 +208,23 @@ class TopicAdminSettings(BaseSettings):
     )
 
 
+class StreamControlSettings(BaseSettings):
+    """When the stream runs, and how many sinks it may have."""
+
+    model_config = SettingsConfigDict(env_prefix="STREAM_", extra="ignore")
+
+    hours: StreamHours = Field(
+        default="regular",
+        description="regular: the session; extended: pre-market and post-market too",
+        examples=["extended"],
+    )
+    sinks_maximum: int = Field(
+        default=4,
+        ge=1,
+        description="Most sinks that may run at once; more than partitions are never asked for",
+    )
+
+
 ALL_SETTINGS: tuple[type[BaseSettings], ...] = (
     PolygonSettings,
     KafkaSettings,
@@ -215,6 +236,7 @@ ALL_SETTINGS: tuple[type[BaseSettings], ...] = (
     FlatFileSettings,
     EcsSettings,
     StreamTaskSettings,
+    StreamControlSettings,
 )
 
 

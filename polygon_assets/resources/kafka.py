@@ -1,7 +1,7 @@
 """Kafka: topics, offsets and the sink's lag."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 import dagster as dg
 from confluent_kafka import ConsumerGroupTopicPartitions, TopicPartition
@@ -15,6 +15,18 @@ from polygon_assets.settings import from_env
 from polygon_assets.topics import create_missing, declared
 
 TIMEOUT_SECONDS = 10.0
+
+
+class PartitionProgress(NamedTuple):
+    """One partition: the offset up to which the sink is done, and that of the next message."""
+
+    settled: int
+    end: int
+
+    @property
+    def lag(self) -> int:
+        """Messages that are not settled."""
+        return self.end - self.settled
 
 
 class Kafka(dg.ConfigurableResource[Any]):
@@ -43,6 +55,24 @@ class Kafka(dg.ConfigurableResource[Any]):
             self._admin = kafka_admin(settings)
         return self._admin
 
+    def topics(self) -> dict[str, str]:
+        """Last part of a topic's asset key -> name of the topic."""
+        names = TopicSettings(prefix=self.prefix)
+        return {
+            "agg_1s": names.agg_1s,
+            "agg_1m": names.agg_1m,
+            "trades": names.trades,
+            "quotes": names.quotes,
+            "luld": names.luld,
+            "gaps": names.gaps,
+            "dead_letter": names.dead_letter,
+        }
+
+    @property
+    def prefix(self) -> str:
+        """In front of the name of each of the deployment's topics."""
+        return self.bars_topic.removesuffix(TopicSettings(prefix="").agg_1s)
+
     def create_topics(self, replication_factor: int | None = None) -> list[str]:
         """Create the deployment's topics where they are missing.
 
@@ -52,8 +82,7 @@ class Kafka(dg.ConfigurableResource[Any]):
         Returns:
             The names of the topics that were created.
         """
-        prefix = self.bars_topic.removesuffix(TopicSettings(prefix="").agg_1s)
-        return create_missing(self.admin(), declared(prefix), replication_factor)
+        return create_missing(self.admin(), declared(self.prefix), replication_factor)
 
     def partitions(self, topic: str) -> list[TopicPartition]:
         """The partitions of a topic.
@@ -81,12 +110,19 @@ class Kafka(dg.ConfigurableResource[Any]):
         last = self._offsets(partitions, OffsetSpec.latest())
         return sum(last[number] - first[number] for number in last)
 
-    def lag(self) -> dict[int, int]:
-        """Partition -> messages of the bars topic that the sink has not settled yet.
+    def lag(self, topic: str = "") -> dict[int, int]:
+        """Partition -> messages of a topic that the sink has not settled yet."""
+        return {number: one.lag for number, one in self.progress(topic).items()}
+
+    def progress(self, topic: str = "") -> dict[int, PartitionProgress]:
+        """Partition of a topic -> how far the sink is.
 
         A partition for which the sink never committed counts from its first message.
+
+        Args:
+            topic: Name of the topic; empty = the second bars'.
         """
-        partitions = self.partitions(self.bars_topic)
+        partitions = self.partitions(topic or self.bars_topic)
         ends = self._offsets(partitions, OffsetSpec.latest())
         group = ConsumerGroupTopicPartitions(self.consumer_group, partitions)
         futures = self.admin().list_consumer_group_offsets([group])
@@ -96,7 +132,7 @@ class Kafka(dg.ConfigurableResource[Any]):
         }
         never = [part for part in partitions if committed.get(part.partition, -1) < 0]
         settled = committed | (self._offsets(never, OffsetSpec.earliest()) if never else {})
-        return {number: end - settled[number] for number, end in ends.items()}
+        return {number: PartitionProgress(settled[number], end) for number, end in ends.items()}
 
     def _offsets(self, partitions: Iterable[TopicPartition], spec: Any) -> dict[int, int]:
         wanted: dict[TopicPartition, Any] = dict.fromkeys(partitions, spec)

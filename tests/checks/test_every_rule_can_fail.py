@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import checks_clickhouse_cases
+import checks_tables
 import checks_warehouse_cases
 import pytest
 from checks_raw_rows import TABLES
@@ -10,9 +11,10 @@ from checks_support import RuleKey, keys_of
 
 from polygon_assets.defs.platform.freshness import NAME as SESSION_FRESHNESS
 from polygon_assets.defs.rollups.live_checks import live_checks
+from polygon_assets.defs.ticks.assets import MARKET_TOPICS
 
 ELSEWHERE: dict[RuleKey, str] = {
-    ("kafka/stocks/agg_1s", "sink_keeps_up"): "test_kafka_checks.py",
+    **{("/".join(key), "sink_keeps_up"): "test_kafka_checks.py" for key in MARKET_TOPICS},
     ("kafka/stocks/gaps", "no_gaps"): "test_kafka_checks.py",
     ("kafka/stocks/dead_letter", "no_dead_letters"): "test_kafka_checks.py",
     ("marts/market/fct_daily_bars", "bars_final"): "test_bars_final.py",
@@ -33,6 +35,7 @@ def test_every_check_of_ours_has_a_failing_case() -> None:
     from polygon_assets.defs.flat_files.checks import flat_file_checks
 
     cases = {**checks_warehouse_cases.BREAKS, **checks_clickhouse_cases.BREAKS, **ELSEWHERE}
+    cases |= checks_tables.BREAKS
     # Those of the flat files are counted where their cases are.
     assert keys_of(checks) - keys_of(flat_file_checks) == set(cases)
     assert all(cases.values())

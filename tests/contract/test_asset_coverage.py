@@ -14,6 +14,7 @@ from rich.table import Table
 
 from polygon_assets.defs.platform.freshness import NAME as SESSION_FRESHNESS
 from polygon_assets.defs.raw import STREAM_TABLES
+from polygon_assets.defs.ticks.tables import SESSION_OF
 from polygon_assets.manifest import MANIFEST
 from polygon_assets.partitions import NYSE_SESSIONS
 from polygon_assets.policies import OWNERS, UNPARTITIONED_REASON
@@ -110,9 +111,14 @@ def test_topic_and_ticks_are_external(graph: AssetGraph) -> None:
     external = {key.to_user_string() for key in graph.external_asset_keys}
     assert external == {
         "kafka/stocks/agg_1s",
+        "kafka/stocks/agg_1m",
+        "kafka/stocks/trades",
+        "kafka/stocks/quotes",
+        "kafka/stocks/luld",
         "kafka/stocks/gaps",
         "kafka/stocks/dead_letter",
         "clickhouse/ticks/bars_1s",
+        *("/".join(key) for key in SESSION_OF),
     }
 
 
@@ -168,7 +174,9 @@ def test_schedules_and_sensors_run_by_default(definitions: dg.Definitions) -> No
     assert set(statuses) == {
         "market_hours",
         "kafka_lag",
+        "stream_progress",
         "stream_complete",
+        "late_corrections",
         "after_close",
         "freshness_evening",
         "flat_file_replacements",

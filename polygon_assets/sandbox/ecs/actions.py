@@ -3,9 +3,9 @@
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
 
 from polygon_assets.sandbox.ecs import errors
+from polygon_assets.sandbox.ecs.fields import Fields, count_of_tasks, page, required
 from polygon_assets.sandbox.ecs.names import arn, short
 from polygon_assets.sandbox.ecs.scheduler import Scheduler
 from polygon_assets.sandbox.ecs.state import (
@@ -23,7 +23,6 @@ from polygon_assets.sandbox.ecs.views import (
     task_view,
 )
 
-Fields = dict[str, Any]
 Action = Callable[[Fields], Awaitable[Fields]]
 
 _ECHOED_SERVICE_FIELDS = (
@@ -51,8 +50,10 @@ class EcsActions:
         actions: dict[str, Action] = {
             "CreateCluster": self._create_cluster,
             "DescribeClusters": self._describe_clusters,
+            "ListClusters": self._list_clusters,
             "RegisterTaskDefinition": self._register_task_definition,
             "DescribeTaskDefinition": self._describe_task_definition,
+            "ListTaskDefinitions": self._list_task_definitions,
             "CreateService": self._create_service,
             "UpdateService": self._update_service,
             "DescribeServices": self._describe_services,
@@ -84,29 +85,40 @@ class EcsActions:
             ],
         }
 
+    async def _list_clusters(self, fields: Fields) -> Fields:
+        arns = [arn("cluster", name) for name in self._state.clusters]
+        return page("clusterArns", arns, fields, default_size=100)
+
     async def _register_task_definition(self, fields: Fields) -> Fields:
-        family = _required(fields, "family")
-        containers: list[Fields] = _required(fields, "containerDefinitions")
+        family = required(fields, "family")
+        containers: list[Fields] = required(fields, "containerDefinitions")
         if len(containers) != 1:
             raise errors.client_error(
                 f"The sandbox runs tasks of one container; {family} has {len(containers)}."
             )
-        _required(containers[0], "name")
+        required(containers[0], "name")
         body = {key: value for key, value in fields.items() if key not in ("family", "tags")}
         definition = self._state.register(family, body)
         self._changed()
         return {"taskDefinition": definition_view(definition)}
 
     async def _describe_task_definition(self, fields: Fields) -> Fields:
-        definition = self._state.find_definition(_required(fields, "taskDefinition"))
+        definition = self._state.find_definition(required(fields, "taskDefinition"))
         if definition is None:
             raise errors.client_error("Unable to describe task definition.")
         return {"taskDefinition": definition_view(definition)}
 
+    async def _list_task_definitions(self, fields: Fields) -> Fields:
+        family = fields.get("familyPrefix")
+        found = [one for one in self._state.definitions if family in (None, one.family)]
+        found.sort(key=lambda one: (one.family, one.revision), reverse=fields.get("sort") == "DESC")
+        arns = [definition.arn for definition in found]
+        return page("taskDefinitionArns", arns, fields, default_size=100)
+
     async def _create_service(self, fields: Fields) -> Fields:
         cluster = self._cluster(fields)
-        name = _required(fields, "serviceName")
-        definition = self._definition(_required(fields, "taskDefinition"))
+        name = required(fields, "serviceName")
+        definition = self._definition(required(fields, "taskDefinition"))
         existing = self._state.find_service(cluster, name)
         if existing is not None and existing.status == "ACTIVE":
             raise errors.invalid_parameter("Creation of service was not idempotent.")
@@ -115,7 +127,7 @@ class EcsActions:
         service = Service(
             name=name,
             cluster=cluster,
-            desired_count=_count(fields.get("desiredCount", 0)),
+            desired_count=count_of_tasks(fields.get("desiredCount", 0)),
             deployment=Deployment(definition.arn, time.time()),
             created_at=time.time(),
             body={key: fields[key] for key in _ECHOED_SERVICE_FIELDS if key in fields},
@@ -132,7 +144,7 @@ class EcsActions:
         reference = fields.get("taskDefinition") or service.deployment.task_definition
         definition = self._definition(reference)
         if "desiredCount" in fields:
-            service.desired_count = _count(fields["desiredCount"])
+            service.desired_count = count_of_tasks(fields["desiredCount"])
         changed = definition.arn != service.deployment.task_definition
         if changed or fields.get("forceNewDeployment"):
             service.deployment = Deployment(definition.arn, time.time())
@@ -144,7 +156,7 @@ class EcsActions:
         cluster = self._cluster(fields)
         found: list[Fields] = []
         failures: list[Fields] = []
-        for name in map(short, _required(fields, "services")):
+        for name in map(short, required(fields, "services")):
             service = self._state.find_service(cluster, name)
             if service is None:
                 failures.append({"arn": arn("service", cluster, name), "reason": "MISSING"})
@@ -159,7 +171,7 @@ class EcsActions:
             for service in self._state.services
             if service.cluster == cluster and service.status == "ACTIVE"
         ]
-        return _page("serviceArns", arns, fields, default_size=10)
+        return page("serviceArns", arns, fields, default_size=10)
 
     async def _delete_service(self, fields: Fields) -> Fields:
         service = self._service(fields)
@@ -175,12 +187,12 @@ class EcsActions:
 
     async def _run_task(self, fields: Fields) -> Fields:
         cluster = self._cluster(fields)
-        definition = self._definition(_required(fields, "taskDefinition"))
+        definition = self._definition(required(fields, "taskDefinition"))
         token = fields.get("clientToken")
         if token in self._by_client_token:
             return {"tasks": [task_view(t) for t in self._by_client_token[token]], "failures": []}
         tasks: list[Task] = []
-        for _ in range(_count(fields.get("count", 1))):
+        for _ in range(count_of_tasks(fields.get("count", 1))):
             group = fields.get("group") or f"family:{definition.family}"
             overrides = fields.get("overrides") or {}
             task = Task(cluster, definition, group, fields.get("startedBy", ""), overrides)
@@ -205,13 +217,13 @@ class EcsActions:
             and fields.get("startedBy") in (None, task.started_by)
             and (name is None or task.group == f"service:{short(name)}")
         ]
-        return _page("taskArns", arns, fields, default_size=100)
+        return page("taskArns", arns, fields, default_size=100)
 
     async def _describe_tasks(self, fields: Fields) -> Fields:
         cluster = self._cluster(fields)
         found: list[Fields] = []
         failures: list[Fields] = []
-        for task_id in map(short, _required(fields, "tasks")):
+        for task_id in map(short, required(fields, "tasks")):
             task = self._scheduler.runner.find(task_id)
             if task is None or task.cluster != cluster:
                 failures.append({"arn": arn("task", cluster, task_id), "reason": "MISSING"})
@@ -221,7 +233,7 @@ class EcsActions:
 
     async def _stop_task(self, fields: Fields) -> Fields:
         cluster = self._cluster(fields)
-        task = self._scheduler.runner.find(short(_required(fields, "task")))
+        task = self._scheduler.runner.find(short(required(fields, "task")))
         if task is None or task.cluster != cluster:
             raise errors.invalid_parameter("The referenced task was not found.")
         self._scheduler.runner.stop(task, fields.get("reason") or "Task stopped by user")
@@ -241,7 +253,7 @@ class EcsActions:
 
     def _service(self, fields: Fields) -> Service:
         cluster = self._cluster(fields)
-        service = self._state.find_service(cluster, short(_required(fields, "service")))
+        service = self._state.find_service(cluster, short(required(fields, "service")))
         if service is None:
             raise errors.service_not_found()
         return service
@@ -260,29 +272,9 @@ class EcsActions:
         self._scheduler.wake()
 
 
-def _required(fields: Fields, name: str) -> Any:
-    value = fields.get(name)
-    if not value:
-        raise errors.invalid_parameter(f"{name} is required.")
-    return value
-
-
-def _count(value: Any) -> int:
-    if not isinstance(value, int) or value < 0:
-        raise errors.invalid_parameter(f"{value!r} is not a count of tasks.")
-    return value
-
-
 def _apply_deployment_configuration(service: Service, fields: Fields) -> None:
     configuration = fields.get("deploymentConfiguration") or {}
     service.maximum_percent = configuration.get("maximumPercent", service.maximum_percent)
     service.minimum_healthy_percent = configuration.get(
         "minimumHealthyPercent", service.minimum_healthy_percent
     )
-
-
-def _page(key: str, arns: list[str], fields: Fields, default_size: int) -> Fields:
-    start = int(fields.get("nextToken") or 0)
-    end = start + int(fields.get("maxResults") or default_size)
-    page: Fields = {key: arns[start:end]}
-    return page | {"nextToken": str(end)} if end < len(arns) else page
