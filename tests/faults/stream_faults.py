@@ -60,7 +60,7 @@ def main() -> int:
     root = Path(tempfile.mkdtemp(prefix="stream_faults_"))
     console.print(f"seed {options.seed}, data and logs in {root}")
     began = time.monotonic()
-    with Chain(root, options.kafka, name="faults") as chain:
+    with Chain(root, options.kafka) as chain:
         audit(chain)
         platform = Platform(chain, options.seed, options.symbols, options.no_tokens)
         platform.start()
@@ -88,7 +88,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--kafka", choices=sorted(BROKERS), default="embedded")
     parser.add_argument("--no-tokens", action="store_true", help="negative control")
     parser.add_argument("--no-backfill", action="store_true", help="negative control")
-    parser.add_argument("--rollups", help="database of live rollups to be checked as well")
     parser.add_argument("--keep", action="store_true", help="keep data and logs")
     return parser
 
@@ -193,7 +192,7 @@ def _mend(platform: Platform, options: argparse.Namespace) -> Verdict:
     platform.drain()
     for sink in platform.sinks:
         sink.stop()
-    return judge(chain, platform.market, seconds, gaps, options.rollups)
+    return judge(chain, platform.market, seconds, gaps)
 
 
 def _backfill(platform: Platform, gaps) -> None:

@@ -111,9 +111,7 @@ class Verdict:
         return lines
 
 
-def judge(
-    chain: Chain, market: Market, seconds: int, gaps: list[Gap], rollups: str | None
-) -> Verdict:
+def judge(chain: Chain, market: Market, seconds: int, gaps: list[Gap]) -> Verdict:
     """Compare what is there with what must be.
 
     Args:
@@ -121,7 +119,6 @@ def judge(
         market: The truth.
         seconds: How long it traded.
         gaps: What the producer knows that it missed.
-        rollups: Database of the live rollups, where there are any.
     """
     messages = chain.read(chain.topics.agg_1s)
     streamed, repaired, bad = _sorted(messages)
@@ -152,7 +149,7 @@ def judge(
         lost=len(expected.keys() - found.keys()),
         wrong=sum(found[key] != expected[key] for key in expected.keys() & found.keys()),
         unexpected=len(found.keys() - expected.keys()),
-        rollups=_rollups(chain, rollups) if rollups else {},
+        rollups=_rollups(chain, chain.rollups),
     )
 
 

@@ -21,9 +21,11 @@ import psutil
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 from confluent_kafka import Consumer, Message, TopicPartition
-from polygon_stream.schema import apply as create_tick_tables
+from polygon_stream import schema
 from polygon_stream.settings import KafkaSettings, TopicSettings
 from polygon_stream.topics import TopicsError, ensure_topics
+
+from polygon_assets.env import deployment_names
 
 ROOT = Path(__file__).parents[2]
 SETTINGS = ("POLYGON_", "KAFKA_", "CLICKHOUSE_", "STREAM_", "SINK_", "TEST_")
@@ -89,17 +91,21 @@ class Program:
             arguments: In the place of its own.
             environment: Further variables.
         """
-        inherited = {k: v for k, v in os.environ.items() if not k.startswith(SETTINGS)}
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, *(arguments or self.arguments)],
                 cwd=ROOT,
-                env=inherited | {"TZ": "UTC"} | self.environment | environment,
+                env=self.variables() | environment,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 preexec_fn=_default_signals,
             )
         return self
+
+    def variables(self) -> dict[str, str]:
+        """Its whole environment."""
+        inherited = {k: v for k, v in os.environ.items() if not k.startswith(SETTINGS)}
+        return inherited | {"TZ": "UTC"} | self.environment
 
     @property
     def running(self) -> bool:
@@ -177,25 +183,27 @@ def _default_signals() -> None:
 
 @dataclass
 class Chain:
-    """Broker and ClickHouse on ports and in folders of their own; topics and database by prefix.
+    """Broker and ClickHouse on ports and in folders of their own; names as in the sandbox.
 
     Attributes:
         root: Folder for data and logs.
         kafka: ``embedded`` or ``apache``.
-        name: Prefix of the topics, the group and the database.
         partitions: Of the topics that are created.
     """
 
     root: Path
     kafka: str = "embedded"
-    name: str = "t"
     partitions: int = 4
     programs: list[Program] = field(default_factory=list[Program])
 
     def __post_init__(self) -> None:
         self.kafka_port, self.clickhouse_port = free_port(), free_port()
         self.broker = self.program(
-            "Kafka", ["-m", BROKERS[self.kafka], *self._server("kafka", self.kafka_port)]
+            "Kafka",
+            [
+                *("-m", BROKERS[self.kafka], *self._server("kafka", self.kafka_port)),
+                *(("--retention-bytes", "-1") if self.kafka == "embedded" else ()),
+            ],
         )
         self.clickhouse = self.program(
             "ClickHouse",
@@ -204,10 +212,11 @@ class Chain:
                 *self._server("clickhouse", self.clickhouse_port),
             ],
         )
-        self.topics = TopicSettings(prefix=f"{self.name}.", partitions=self.partitions)
+        names = self.names = deployment_names({})
+        self.topics = TopicSettings(prefix=names.topic_prefix, partitions=self.partitions)
         self.settings = KafkaSettings(bootstrap_servers=f"127.0.0.1:{self.kafka_port}")
-        self.database = self.name
-        self.group = f"{self.name}.sink"
+        self.database, self.rollups = names.clickhouse_ticks, names.clickhouse_rollups
+        self.group = names.consumer_group
 
     def __enter__(self) -> "Chain":
         try:
@@ -215,7 +224,7 @@ class Chain:
             self.clickhouse.start()
             wait_for(self.kafka_answers, "Kafka")
             wait_for(self.clickhouse_answers, "ClickHouse")
-            create_tick_tables(self.client(), self.database)
+            self.create_tables()
         except BaseException:
             self.stop()
             raise
@@ -267,6 +276,17 @@ class Chain:
             found["POLYGON_REST_URL"] = rest_url
         return found
 
+    def create_tables(self) -> None:
+        """The tick tables, and the live rollups where there are any."""
+        with contextlib.closing(self.client()) as client:
+            if hasattr(schema, "TICKS"):
+                from polygon_assets.bootstrap import schemas
+
+                for folder, variables in schemas(self.names):
+                    schema.apply(client, folder, variables)
+            else:
+                schema.apply(client, self.database)
+
     def client(self) -> Client:
         """A connection to ClickHouse."""
         return clickhouse_connect.get_client(
@@ -274,7 +294,7 @@ class Chain:
         )
 
     def query(self, sql: str) -> list[tuple]:
-        """The rows of a query; ``{db}`` is the database."""
+        """The rows of a query; ``{db}`` is the database of the ticks."""
         with contextlib.closing(self.client()) as client:
             return list(client.query(sql.replace("{db}", self.database)).result_rows)
 
