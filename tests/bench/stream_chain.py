@@ -148,8 +148,7 @@ class Steady:
 
     def _require_running(self) -> None:
         for program in self.programs:
-            if not program.running:
-                raise RuntimeError(f"{program.name} ended:\n{program.tail()}")
+            program.must_run()
 
 
 def measure_chain(chain: Chain, symbols: int, seconds: int, flush_ms: int) -> tuple[Table, bool]:

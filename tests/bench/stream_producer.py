@@ -91,8 +91,7 @@ def _flood(chain: Chain, program: Program, load: LoadServer, events: int, per_fr
     began = time.monotonic()
     load.ask(f"flood?events={events}&per_frame={per_frame}&symbols={min(events, SYMBOLS)}")
     while (state := load.ask())["busy"] or written(chain) - before < state["sent"]:
-        if not program.running:
-            raise RuntimeError(f"the {program.name} ended:\n{program.tail()}")
+        program.must_run()
         time.sleep(LOOK_SECONDS)
     rate = Rate(state["sent"], program.cpu_seconds() - spent, time.monotonic() - began)
     program.stop()

@@ -81,8 +81,7 @@ def _fill(chain: Chain, events: int) -> int:
 
 def _settle(chain: Chain, sink: Program) -> None:
     def settled() -> bool:
-        if not sink.running:
-            raise RuntimeError(f"the sink ended:\n{sink.tail()}")
+        sink.must_run()
         time.sleep(LOOK_SECONDS)
         return chain.lag(chain.topics.agg_1s) == 0
 

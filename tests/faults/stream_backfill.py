@@ -11,7 +11,7 @@ import time
 import urllib.request
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from http.client import HTTPException
 
 from confluent_kafka import Producer
@@ -56,12 +56,12 @@ def gaps_of(chain: Chain, ahead_ms: int) -> list[Gap]:
     return found
 
 
-def product_backfill(chain: Chain, rest_url: str) -> Program | None:
+def product_backfill(chain: Chain, rest_url: str, session: date) -> Program | None:
     """The product's own backfill, where there is one; not started."""
     if importlib.util.find_spec(PRODUCT) is None:
         return None
-    variables = chain.environment(rest_url=rest_url)
-    return chain.program("backfill", ["-m", PRODUCT], **variables)
+    variables = chain.environment(rest_url=rest_url) | {"BACKFILL_SETTLE_SECONDS": "0"}
+    return chain.program("backfill", ["-m", PRODUCT, "--session", str(session)], **variables)
 
 
 def backfill(chain: Chain, rest_url: str, market: Market, gaps: Iterable[Gap]) -> int:

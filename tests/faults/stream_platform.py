@@ -59,7 +59,8 @@ class Platform:
     def __post_init__(self) -> None:
         self.chance = random.Random(self.seed)
         yesterday = datetime.now(UTC).date() - timedelta(days=1)
-        opens = session(sessions_ending(yesterday, 1)[0]).open_at + timedelta(minutes=30)
+        [self.session] = sessions_ending(yesterday, 1)
+        opens = session(self.session).open_at + timedelta(minutes=30)
         self.market = Market(self.seed, self.symbols, int(opens.timestamp()) * 1000)
         chain, ws, http = self.chain, free_port(), free_port()
         self.url = f"http://127.0.0.1:{http}"

@@ -18,6 +18,7 @@ import sys
 import threading
 import time
 from collections import Counter
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -237,18 +238,18 @@ class Vendor:
             return self.fault(rest[0], options)
         elif name == "rest":
             self.rest_share = float(options["share"])
-        elif name in ("v2", "v3"):
+        elif name.startswith("v"):
             return self.rest(rest)
         return self.state()
 
     def rest(self, path: list[str]) -> dict:
-        """``/v2/aggs/ticker/{symbol}/range/1/second/{first}/{last}``, ``/v3/reference/tickers``."""
-        if path == ["reference", "tickers"]:
-            results = [
-                {"ticker": name, "market": "stocks", "active": True, "type": "CS"}
-                for name in self.market.names
-            ]
-            return {"status": "OK", "request_id": "1", "count": len(results), "results": results}
+        """Bars of a ticker's seconds, the tickers of a day, and the time."""
+        if path[0] == "marketstatus":
+            now = self.market.start_ms / 1000 + self.seconds
+            return {"market": "open", "serverTime": datetime.fromtimestamp(now, UTC).isoformat()}
+        if path[1] == "grouped":
+            results = [{"T": name} for name in self.market.names]
+            return {"status": "OK", "resultsCount": len(results), "results": results}
         _, _, symbol, _, _, _, first, last = path
         found = self.market.final_of(symbol, int(first), int(last), self.seconds)
         bars = list(found)

@@ -25,7 +25,9 @@ from polygon_stream import schema
 from polygon_stream.settings import KafkaSettings, TopicSettings
 from polygon_stream.topics import TopicsError, ensure_topics
 
+from polygon_assets import bootstrap
 from polygon_assets.env import deployment_names
+from polygon_assets.resources.clickhouse import clickhouse
 
 ROOT = Path(__file__).parents[2]
 SETTINGS = ("POLYGON_", "KAFKA_", "CLICKHOUSE_", "STREAM_", "SINK_", "TEST_")
@@ -111,6 +113,16 @@ class Program:
     def running(self) -> bool:
         """Whether it was started and has not ended."""
         return self.process is not None and self.process.poll() is None
+
+    def must_run(self) -> bool:
+        """True.
+
+        Raises:
+            RuntimeError: It has ended; the text has the end of its log.
+        """
+        if not self.running:
+            raise RuntimeError(f"{self.name} ended with {self.exit_code}:\n{self.tail()}")
+        return True
 
     @property
     def exit_code(self) -> int | None:
@@ -198,6 +210,7 @@ class Chain:
 
     def __post_init__(self) -> None:
         self.kafka_port, self.clickhouse_port = free_port(), free_port()
+        self.clickhouse_url = f"http://127.0.0.1:{self.clickhouse_port}"
         self.broker = self.program(
             "Kafka",
             [
@@ -222,8 +235,8 @@ class Chain:
         try:
             self.broker.start()
             self.clickhouse.start()
-            wait_for(self.kafka_answers, "Kafka")
-            wait_for(self.clickhouse_answers, "ClickHouse")
+            wait_for(lambda: self.broker.must_run() and self.kafka_answers(), "Kafka")
+            wait_for(lambda: self.clickhouse.must_run() and self.clickhouse_answers(), "ClickHouse")
             self.create_tables()
         except BaseException:
             self.stop()
@@ -266,7 +279,7 @@ class Chain:
             "KAFKA_TOPIC_PREFIX": self.topics.prefix,
             "KAFKA_TOPIC_PARTITIONS": str(self.partitions),
             "KAFKA_CONSUMER_GROUP": self.group,
-            "CLICKHOUSE_URL": f"http://127.0.0.1:{self.clickhouse_port}",
+            "CLICKHOUSE_URL": self.clickhouse_url,
             "CLICKHOUSE_DATABASE": self.database,
             "POLYGON_API_KEY": "sandbox",
         }
@@ -277,15 +290,17 @@ class Chain:
         return found
 
     def create_tables(self) -> None:
-        """The tick tables, and the live rollups where there are any."""
+        """The tables of ticks and rollups, and the live rollups, as the platform makes them."""
+        service = clickhouse(self.names).model_copy(update={"url": self.clickhouse_url})
         with contextlib.closing(self.client()) as client:
-            if hasattr(schema, "TICKS"):
-                from polygon_assets.bootstrap import schemas
-
-                for folder, variables in schemas(self.names):
-                    schema.apply(client, folder, variables)
+            if hasattr(bootstrap, "schemas"):
+                for folder, names in bootstrap.schemas(self.names):
+                    schema.apply(client, folder, names)
             else:
                 schema.apply(client, self.database)
+        bootstrap.create_tables(service, bootstrap.ROLLUPS)
+        if hasattr(bootstrap, "create_live"):
+            bootstrap.create_live(service)
 
     def client(self) -> Client:
         """A connection to ClickHouse."""
