@@ -315,9 +315,8 @@ class Chain:
 
     def kafka_answers(self) -> bool:
         """Whether the topics exist."""
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", self.kafka_port)) != 0:
-                return False
+        if not _listens(self.kafka_port):
+            return False
         topics = self.topics
         names = [topics.agg_1s, topics.agg_1m, topics.gaps, topics.dead_letter]
         try:
@@ -328,6 +327,8 @@ class Chain:
 
     def clickhouse_answers(self) -> bool:
         """Whether ClickHouse answers a query."""
+        if not _listens(self.clickhouse_port):
+            return False
         try:
             return self.query("SELECT 1") == [(1,)]
         except (ClickHouseError, OSError):
@@ -371,6 +372,12 @@ class Chain:
 
     def _server(self, name: str, port: int) -> list[str]:
         return ["--port", str(port), "--data", str(self.root / name)]
+
+
+def _listens(port: int) -> bool:
+    """Asked first: the clients make noise about a server that is not there yet."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def _bounds(reader: Consumer, topic: str) -> list[tuple[TopicPartition, int, int]]:
