@@ -10,11 +10,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from operator import itemgetter
+from typing import cast
 
 import msgspec
 from confluent_kafka import Message
 
-from polygon_stream.channels import Channel, content
+from polygon_stream.channels import Channel
 from polygon_stream.events import BadEventError
 
 
@@ -116,7 +117,8 @@ class Batch:
         """
         if self.channel.event is None:
             return None
-        values = [content(message) for message in self.messages]
+        # Never a str: the consumer has no decoder. A tombstone is None.
+        values = cast("list[bytes]", [message.value() for message in self.messages])
         if not all(values) or set(map(_first_byte, values)) != _OPENED:
             return None
         head = b'{"kafka_partition":%d,"kafka_offset":' % self.partition

@@ -187,7 +187,7 @@ class StreamProducer:
         if state == "streaming" and self._session is not None:
             self.facts.note_streaming(self._session.unacknowledged)
             self._gaps.close(time.time())
-            self._on_congestion(self._publisher.congested)
+            self._session.pause(self._publisher.congested)
             log.info("streaming %s", shown(self._subscriptions))
 
     def _leave_stream(self, ended: StreamEnded) -> float:
