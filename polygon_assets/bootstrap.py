@@ -11,9 +11,8 @@ from importlib.resources.abc import Traversable
 from polygon_stream.schema import TICKS, apply, set_retention
 from polygon_stream.settings import ClickHouseSettings
 
-from polygon_assets.defs.rollups.assets import ROLLUPS
-from polygon_assets.defs.rollups.live import create_live
-from polygon_assets.defs.rollups.rebuild import create_tables
+from polygon_assets.defs.rollups.live import SCHEMA as ROLLUPS
+from polygon_assets.defs.rollups.live import create_rollups, migration_names
 from polygon_assets.env import Names, deployment_names
 from polygon_assets.preflight import require_services
 from polygon_assets.publish.publish import has_airbyte, publish
@@ -42,11 +41,9 @@ def bootstrap(names: Names, progress: Progress = lambda _: None) -> None:
         publish(names)
         progress("airbyte")
     with systems.clickhouse.client() as client:
-        for folder, variables in schemas(names):
-            apply(client, folder, variables)
+        apply(client, TICKS, {"database": names.clickhouse_ticks})
         set_retention(client, names.clickhouse_ticks, ClickHouseSettings().ticks_ttl_days)
-    create_tables(systems.clickhouse, ROLLUPS)
-    create_live(systems.clickhouse)
+    create_rollups(systems.clickhouse)
     progress("clickhouse")
     systems.kafka.create_topics()
     progress("kafka")
@@ -63,8 +60,8 @@ def schemas(names: Names) -> list[tuple[Traversable, dict[str, str]]]:
     Returns:
         For each database the folder of its files, and the names that they contain.
     """
-    databases = {"ticks": names.clickhouse_ticks, "rollups": names.clickhouse_rollups}
-    return [(TICKS, databases | {"database": databases["ticks"]})]
+    ticks, rollups = names.clickhouse_ticks, names.clickhouse_rollups
+    return [(TICKS, {"database": ticks}), (ROLLUPS, migration_names(ticks, rollups))]
 
 
 def main() -> int:

@@ -15,7 +15,7 @@ from polygon.exceptions import BadResponse
 from urllib3.exceptions import HTTPError
 
 from polygon_stream.backfill_plan import Window
-from polygon_stream.bars import Price, Quantity, UnixMillis
+from polygon_stream.events import Price, Quantity, UnixMillis
 from polygon_stream.settings import BackfillSettings, PolygonSettings
 
 log = logging.getLogger(__name__)

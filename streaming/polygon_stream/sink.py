@@ -36,9 +36,11 @@ from polygon_stream.batches import Batch, PartitionBuffer, Plan
 from polygon_stream.channels import DEAD_LETTER, Channel, channels
 from polygon_stream.dead_letters import DeadLetters, UndeliveredError
 from polygon_stream.health import serve_health
+from polygon_stream.logs import configure_logging
 from polygon_stream.settings import (
     ClickHouseSettings,
     KafkaSettings,
+    LogSettings,
     SinkSettings,
     TopicSettings,
 )
@@ -346,8 +348,8 @@ def sink(
 
 def main() -> None:
     """Entry point."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     try:
+        configure_logging(LogSettings())
         sink(ClickHouseSettings(), KafkaSettings(), TopicSettings(), SinkSettings())
     except (TopicsError, KafkaException, OSError, ValueError) as error:
         log.error("%s", error)

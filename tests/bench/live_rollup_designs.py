@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from clickhouse_connect.driver.client import Client
 
-from polygon_assets.defs.rollups.live import create_live
+from polygon_assets.defs.rollups.live import create_rollups
 from polygon_assets.resources.clickhouse import ClickHouse
 
 PREFILL = """
@@ -107,7 +107,7 @@ class Design:
     def create(self, store: ClickHouse, client: Client) -> None:
         """Create it, with the minutes of what is there."""
         if self.product:
-            create_live(store)
+            create_rollups(store)
         for statement in self.statements:
             client.command(store.render(statement))
 

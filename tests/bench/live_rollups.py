@@ -32,7 +32,6 @@ from polygon_stream import schema
 from support.servers import server
 
 from polygon_assets.defs.rollups.assets import ROLLUPS
-from polygon_assets.defs.rollups.rebuild import create_tables
 from polygon_assets.resources.clickhouse import ClickHouse
 
 OPEN = 1_741_012_200
@@ -117,7 +116,7 @@ def prepare(url: str, design: Design, symbols: int, seconds: int) -> ClickHouse:
     )
     with store.client() as client:
         schema.apply(client, schema.TICKS, {"database": store.ticks})
-        create_tables(store, ROLLUPS)
+        client.command(f"CREATE DATABASE IF NOT EXISTS {store.rollups}")
         client.command(
             store.render(PREFILL), parameters={"symbols": symbols, "seconds": seconds, "open": OPEN}
         )

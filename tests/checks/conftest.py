@@ -9,8 +9,7 @@ from support.servers import server
 
 from polygon_assets.defs.raw import STREAM_TABLES
 from polygon_assets.defs.rollups.assets import ROLLUPS
-from polygon_assets.defs.rollups.live import LIVE_TABLES, create_live
-from polygon_assets.defs.rollups.rebuild import create_tables
+from polygon_assets.defs.rollups.live import LIVE_TABLES, create_rollups
 from polygon_assets.publish.manifest import read_manifest, read_streams
 from polygon_assets.resources.clickhouse import ClickHouse, clickhouse
 from polygon_assets.resources.snowflake import Warehouse, warehouse
@@ -42,8 +41,7 @@ def clickhouse_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clic
             resource = clickhouse(NAMES).process_config_and_initialize()
         with resource.client() as client:
             schema.apply(client, schema.TICKS, {"database": resource.ticks})
-        create_tables(resource, ROLLUPS)
-        create_live(resource)
+        create_rollups(resource)
         yield resource
 
 

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from polygon_assets.defs.rollups.assets import BARS_1M, ROLLUPS
-from polygon_assets.defs.rollups.live import clear_live, create_live, fill_live
+from polygon_assets.defs.rollups.live import clear_live, create_rollups, fill_live
 from polygon_assets.defs.rollups.rebuild import rebuild_session
 from polygon_assets.resources.clickhouse import ClickHouse
 
@@ -150,9 +150,9 @@ def test_sessions_from_before_the_live_tables_are_filled_in(ticks: ClickHouse) -
     bars = session_of_bars(2)
     insert_block(ticks, Block(bars))
     command(ticks, *(f"TRUNCATE TABLE {{rollups}}.{table}" for table in LIVE))
-    create_live(ticks)
+    create_rollups(ticks)
     assert_exact(ticks, bars)
-    create_live(ticks)
+    create_rollups(ticks)
     fill_live(ticks, DAY)
     assert_exact(ticks, bars)
 

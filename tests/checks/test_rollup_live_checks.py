@@ -19,7 +19,9 @@ from checks_support import (
     shared_instance,
 )
 
-from polygon_assets.defs.rollups.live import create_live, statements
+from polygon_stream.schema import read_migrations
+
+from polygon_assets.defs.rollups.live import SCHEMA, migration_names
 from polygon_assets.defs.rollups.live_assets import LIVE_ROLLUPS, live_rollups
 from polygon_assets.defs.rollups.live_checks import live_checks
 from polygon_assets.resources.clickhouse import ClickHouse
@@ -103,18 +105,22 @@ def test_bars_during_a_halt_are_told(streamed: ClickHouse) -> None:
 def test_a_view_that_is_wrong_fails_its_check(
     streamed: ClickHouse, rule: RuleKey, view: str, right: str, wrong: str
 ) -> None:
-    [good] = [one for one in statements(streamed) if f"VIEW {streamed.rollups}.{view} AS" in one]
+    [good] = [
+        statement
+        for file in read_migrations(SCHEMA, migration_names(streamed.ticks, streamed.rollups))
+        for statement in file.statements
+        if f"VIEW {streamed.rollups}.{view} AS" in statement
+    ]
     assert right in good
     try:
         execute(streamed, good.replace(right, wrong))
         found = run_checks(live_checks, {"clickhouse": streamed}, one_session(MONDAY))
         assert failed(found) == {rule}
     finally:
-        create_live(streamed)
+        execute(streamed, good)
 
 
-def test_assets_bring_views_up_to_date_and_count_their_rows(streamed: ClickHouse) -> None:
-    execute(streamed, "DROP VIEW {rollups}.movers")
+def test_assets_count_the_rows_of_their_views(streamed: ClickHouse) -> None:
     definitions = dg.Definitions(assets=[live_rollups], resources={"clickhouse": streamed})
     run = definitions.resolve_implicit_global_asset_job_def().execute_in_process(
         run_config=QUIET,

@@ -9,7 +9,8 @@ from sensor_daemon import Daemon
 from sensors_support import Outside
 
 from polygon_assets.defs.rollups.assets import ROLLUPS
-from polygon_assets.defs.rollups.rebuild import create_tables, rebuild_session
+from polygon_assets.defs.rollups.live import create_rollups
+from polygon_assets.defs.rollups.rebuild import rebuild_session
 
 pytestmark = pytest.mark.xdist_group("sensors")
 
@@ -19,7 +20,7 @@ THURSDAY, FRIDAY, MONDAY = "2005-02-24", "2005-02-25", "2005-02-28"
 @pytest.fixture
 def daemon(outside: Outside, instance: dg.DagsterInstance, repository: Any) -> Daemon:
     """Three sessions with their rollups; it is Monday at noon, whose session is open."""
-    create_tables(outside.clickhouse, ROLLUPS)
+    create_rollups(outside.clickhouse)
     for day in (THURSDAY, FRIDAY, MONDAY):
         outside.store_bars(day, 3)
         for rollup in ROLLUPS:

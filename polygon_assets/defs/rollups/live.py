@@ -1,16 +1,13 @@
-"""Live rollups: the numbered SQL files of ``schema/``, each safe to run again."""
+"""The rollups' database: the migrations of ``schema/``, and the live rows in it."""
 
-import re
-from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
+
+from polygon_stream.schema import apply
 
 from polygon_assets.resources.clickhouse import ClickHouse
 
 SCHEMA = Path(__file__).parent / "schema"
-HALTS_VIEW = "halts_in_force"
-_STATEMENT_END = re.compile(r";\s*$", re.MULTILINE)
-
 LIVE_TABLES = ["live_bars_1s", "live_bars_1m"]
 
 # One thread and one block at a time: of two blocks of the same minute the second sees the first.
@@ -26,24 +23,23 @@ _FILL = {
 }
 
 
-def statements(clickhouse: ClickHouse) -> Iterator[str]:
-    """The statements that build the live rollups, in order, for this deployment."""
-    for file in sorted(SCHEMA.glob("*.sql")):
-        parts = _STATEMENT_END.split(clickhouse.render(file.read_text()))
-        yield from (part.strip() for part in parts if part.strip())
+def create_rollups(clickhouse: ClickHouse) -> None:
+    """Apply the migrations that are missing; the tick tables must exist.
 
+    Sessions that were streamed before the live tables existed are filled in from their second bars.
 
-def create_live(clickhouse: ClickHouse) -> None:
-    """Create what is missing and bring views up to date.
-
-    The tick tables and the final rollups must exist. Sessions that were streamed before the live
-    tables existed are filled in from their second bars.
+    Raises:
+        ChangedMigrationError: A file has changed since it was applied.
     """
     with clickhouse.client() as client:
-        for statement in statements(clickhouse):
-            client.command(statement)
+        apply(client, SCHEMA, migration_names(clickhouse.ticks, clickhouse.rollups))
     for session in _missing_sessions(clickhouse):
         fill_live(clickhouse, session)
+
+
+def migration_names(ticks: str, rollups: str) -> dict[str, str]:
+    """What the placeholders of the files stand for: the databases of ticks and of rollups."""
+    return {"database": rollups, "ticks": ticks, "rollups": rollups}
 
 
 def fill_live(clickhouse: ClickHouse, session: date) -> None:

@@ -1,6 +1,6 @@
 """The live rollups as assets: views that are exact at any time of the session.
 
-To materialize one is to bring its definition up to date and to record what it says of the
+To materialize one is to apply the migrations that are missing and to record what it says of the
 session: the views themselves need no run.
 """
 
@@ -10,7 +10,7 @@ from typing import Any
 
 import dagster as dg
 
-from polygon_assets.defs.rollups.live import SCHEMA, create_live
+from polygon_assets.defs.rollups.live import SCHEMA, create_rollups
 from polygon_assets.defs.ticks.assets import BARS_1S
 from polygon_assets.partitions import run_window
 from polygon_assets.policies import session_spec
@@ -60,7 +60,7 @@ LIVE_ROLLUPS = [
     *(
         LiveRollup(
             f"candles_{width}",
-            "003_candles.sql",
+            "004_candles.sql",
             f"{name} candles of every session. {_OPEN_AND_CLOSED}",
             (f"bars_{width}",),
         )
@@ -73,35 +73,35 @@ LIVE_ROLLUPS = [
     ),
     LiveRollup(
         "session_vwap",
-        "004_session_vwap.sql",
+        "005_session_vwap.sql",
         "VWAP and volume of a symbol's session so far, ours against the vendor's.",
     ),
     LiveRollup(
         "movers",
-        "005_movers.sql",
+        "006_movers.sql",
         "Change of a symbol's last price since the open and since the previous close.",
         ("bars_1d",),
     ),
     LiveRollup(
         "unusual_volume",
-        "006_unusual_volume.sql",
+        "007_unusual_volume.sql",
         "A symbol's volume up to this time of day against that of its trailing sessions.",
         ("bars_5m",),
     ),
     LiveRollup(
         "halts_in_force",
-        "007_halts_in_force.sql",
+        "008_halts_in_force.sql",
         "Symbols whose trading is halted.",
         session="toDate(halted_at, 'America/New_York')",
     ),
     LiveRollup(
         "staleness",
-        "008_staleness.sql",
+        "009_staleness.sql",
         "A symbol's silence against the rhythm of its own bars.",
     ),
     LiveRollup(
         "latency",
-        "009_latency.sql",
+        "010_latency.sql",
         "Percentiles of the time from event to receipt and to queryable, per minute, with and "
         "without the feed's own delay.",
     ),
@@ -118,8 +118,8 @@ LIVE_ROLLUPS = [
 def live_rollups(
     context: dg.AssetExecutionContext, clickhouse: ClickHouse
 ) -> Iterator[dg.MaterializeResult[Any]]:
-    """Bring the views up to date and count what each says of the run's sessions."""
-    create_live(clickhouse)
+    """Apply what is missing and count what each view says of the run's sessions."""
+    create_rollups(clickhouse)
     window = run_window(context.run.tags)
     for live in LIVE_ROLLUPS:
         key = dg.AssetKey(live.key)

@@ -152,15 +152,6 @@ def _verify(
         )
 
 
-def create_tables(clickhouse: ClickHouse, rollups: list[Rollup]) -> None:
-    """Create the database and the rollup tables where they are missing."""
-    sql = (SQL / "table.sql").read_text()
-    with clickhouse.client() as client:
-        client.command(f"CREATE DATABASE IF NOT EXISTS {clickhouse.rollups}")
-        for rollup in rollups:
-            client.command(clickhouse.render(sql).replace("{rollup}", rollup.name))
-
-
 def _drop_leftovers(clickhouse: ClickHouse, rollup: Rollup) -> None:
     """Drop the stage tables of killed rebuilds; one rebuild of a rollup runs at a time."""
     found = clickhouse.query(

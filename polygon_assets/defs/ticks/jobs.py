@@ -2,6 +2,7 @@
 
 import dagster as dg
 
+from polygon_assets.defs.ticks.backfill import backfill_gaps
 from polygon_assets.resources.ecs import StreamServices
 
 SERVICE_TAG = "stream/service"
@@ -57,4 +58,4 @@ def restart_stream_service() -> None:
     restart()
 
 
-stream_jobs = [set_stream_service, restart_stream_service]
+stream_jobs = [set_stream_service, restart_stream_service, backfill_gaps]
