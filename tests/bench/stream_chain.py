@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from bench.stream_producer import LOOK_SECONDS, LoadServer, written
 from rich.table import Table
-from support.stream_programs import Chain, Program, wait_for
+from support.program import Program, wait_for
+from support.stream_programs import Chain
 
 PER_FRAME = 200
 WARM_UP_SECONDS = 5

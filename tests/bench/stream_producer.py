@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rich.table import Table
-from support.stream_programs import Chain, Program, answers, free_port, wait_for
+from support.program import Program, answers, free_port, wait_for
+from support.stream_programs import Chain
 
 HERE = Path(__file__).parent
 SYMBOLS = 10_000

@@ -7,7 +7,8 @@ from datetime import date
 
 from bench.stream_producer import LOOK_SECONDS, written
 from rich.table import Table
-from support.stream_programs import Chain, answers, free_port, wait_for
+from support.program import answers, free_port, wait_for
+from support.stream_programs import Chain
 
 from polygon_assets.sessions import session
 

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from bench.stream_producer import LOOK_SECONDS, Rate, limit
 from confluent_kafka import Message
 from rich.table import Table
-from support.stream_programs import Chain, Program, wait_for
+from support.program import Program, wait_for
+from support.stream_programs import Chain
 
 WARM_UP = 10_000
 TARGET = 0.9

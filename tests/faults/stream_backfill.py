@@ -17,7 +17,8 @@ from http.client import HTTPException
 from confluent_kafka import Producer
 from faults.stream_market import REVISION_SECONDS, Market
 from polygon_stream.publisher import producer_config
-from support.stream_programs import Chain, Program
+from support.program import Program
+from support.stream_programs import Chain
 
 MARGIN_SECONDS = REVISION_SECONDS[1] + 5
 """Around a gap: the revisions that were sent in it are of bars so much older."""

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from faults.stream_market import Market
-from support.stream_programs import Chain, Program, answers, free_port, wait_for
+from support.program import Program, answers, free_port, wait_for
+from support.stream_programs import Chain
 
 from polygon_assets.sessions import session, sessions_ending
 
