@@ -25,7 +25,7 @@ import signal
 import sys
 import time
 from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import UTC, datetime
 from typing import Any
 
@@ -35,6 +35,7 @@ from polygon_stream.backoff import Backoff
 from polygon_stream.batches import Batch, PartitionBuffer, Plan
 from polygon_stream.channels import DEAD_LETTER, Channel, channels
 from polygon_stream.dead_letters import DeadLetters, UndeliveredError
+from polygon_stream.flush import Flush, Key
 from polygon_stream.health import serve_health
 from polygon_stream.logs import configure_logging
 from polygon_stream.settings import (
@@ -49,9 +50,6 @@ from polygon_stream.tick_writer import TickWriter, WriteError
 from polygon_stream.topics import TopicsError, ensure_topics
 
 log = logging.getLogger(__name__)
-
-Key = tuple[str, int]
-"""Topic and partition."""
 
 _POLL_SECONDS = 0.1
 _BUSY_POLL_SECONDS = 0.01
@@ -79,22 +77,6 @@ def consumer_config(kafka: KafkaSettings, settings: SinkSettings) -> dict[str, A
     if settings.group_instance:
         config["group.instance.id"] = settings.group_instance
     return config
-
-
-class Flush:
-    """Batches of one flush, and how far they have come."""
-
-    def __init__(self, batches: list[Batch]) -> None:
-        """Nothing is done yet."""
-        self.batches: dict[Key, Batch] = {(one.topic, one.partition): one for one in batches}
-        self.inserts: dict[Key, Future[None]] = {}
-        self.planned = False
-        self.reported = False
-        self.began = time.monotonic()
-
-    def running(self) -> list[Future[None]]:
-        """Inserts that have no answer yet."""
-        return [one for one in self.inserts.values() if not one.done()]
 
 
 class Sink:

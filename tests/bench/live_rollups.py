@@ -31,7 +31,6 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from polygon_stream import schema
 from support.servers import server
 
-from polygon_assets.defs.rollups.assets import ROLLUPS
 from polygon_assets.resources.clickhouse import ClickHouse
 
 OPEN = 1_741_012_200

@@ -15,6 +15,7 @@ from polygon_assets.resources.clickhouse import ClickHouse, clickhouse
 from polygon_assets.resources.snowflake import Warehouse, warehouse
 from polygon_assets.sandbox.airbyte.columns import column, table_columns
 
+
 # The columns that the rollups read of the sink's table.
 @pytest.fixture(scope="session")
 def snowflake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:

@@ -18,7 +18,6 @@ from checks_support import (
     sample,
     shared_instance,
 )
-
 from polygon_stream.schema import read_migrations
 
 from polygon_assets.defs.rollups.live import SCHEMA, migration_names

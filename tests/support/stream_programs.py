@@ -18,7 +18,7 @@ from polygon_stream.settings import KafkaSettings, TopicSettings
 from polygon_stream.topics import TopicsError, ensure_topics
 from support.program import Program, free_port, wait_for
 
-from polygon_assets import bootstrap
+from polygon_assets.defs.rollups.live import create_rollups
 from polygon_assets.env import deployment_names
 from polygon_assets.resources.clickhouse import clickhouse
 
@@ -128,14 +128,8 @@ class Chain:
         """The tables of ticks and rollups, and the live rollups, as the platform makes them."""
         service = clickhouse(self.names).model_copy(update={"url": self.clickhouse_url})
         with contextlib.closing(self.client()) as client:
-            if hasattr(bootstrap, "schemas"):
-                for folder, names in bootstrap.schemas(self.names):
-                    schema.apply(client, folder, names)
-            else:
-                schema.apply(client, self.database)
-        bootstrap.create_tables(service, bootstrap.ROLLUPS)
-        if hasattr(bootstrap, "create_live"):
-            bootstrap.create_live(service)
+            schema.apply(client, schema.TICKS, {"database": self.database})
+        create_rollups(service)
 
     def client(self) -> Client:
         """A connection to ClickHouse."""

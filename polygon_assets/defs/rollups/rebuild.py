@@ -8,7 +8,7 @@ from datetime import date, datetime
 from clickhouse_connect.driver.client import Client
 
 from polygon_assets.defs.rollups.drift import LiveDrift, compare_with_live, remember, see_seconds
-from polygon_assets.defs.rollups.rollup import SECONDS, SQL, Rollup
+from polygon_assets.defs.rollups.rollup import SECONDS, Rollup
 from polygon_assets.defs.ticks.control import LATE_BARS
 from polygon_assets.resources.clickhouse import ClickHouse
 from polygon_assets.sessions import session as session_of
