@@ -3,7 +3,7 @@
 import logging
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
@@ -99,13 +99,6 @@ class Publisher:
             headers: Facts about the record.
         """
         if not self._overflow:
-            if headers is None:
-                # The hot path. Arguments by position take a third less time than by name.
-                try:
-                    self._hand_over(topic, value, key or None, -1, None, None, timestamp)
-                    return
-                except (BufferError, KafkaException):
-                    pass  # the same again, with all cases
             if self._produce(topic, key, value, timestamp, headers):
                 return
             self._pause()
@@ -115,6 +108,30 @@ class Publisher:
             self.overflow_dropped += 1
             return
         self._overflow.append((topic, key, value, timestamp, headers))
+
+    def publish_all(
+        self, topic: str, keys: Sequence[bytes], values: Sequence[bytes], timestamp: int
+    ) -> None:
+        """Queue records of one topic, in order; the hot path.
+
+        Args:
+            topic: Topic name.
+            keys: Symbol of each record, not empty.
+            values: The vendor's bytes of each record.
+            timestamp: Receive time of all, milliseconds since 1970.
+        """
+        records = zip(keys, values, strict=True)
+        if not self._overflow:
+            hand_over = self._hand_over
+            for key, value in records:
+                try:
+                    # Arguments by position take a third less time than by name.
+                    hand_over(topic, value, key, -1, None, None, timestamp)
+                except (BufferError, KafkaException):
+                    self.publish(topic, key, value, timestamp)
+                    break
+        for key, value in records:
+            self.publish(topic, key, value, timestamp)
 
     def publish_dead_letter(
         self, topic: str, key: bytes, value: bytes, timestamp: int, headers: Headers

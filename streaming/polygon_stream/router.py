@@ -7,11 +7,10 @@ from collections.abc import Callable
 import msgspec
 
 from polygon_stream.frames import (
-    QUICK_CHANNELS,
     EventTime,
     FrameError,
     channel_and_symbol,
-    quick_heads,
+    cut_uniform,
     slice_frame,
 )
 from polygon_stream.publisher import Headers, Publisher
@@ -54,21 +53,13 @@ class EventRouter:
         received = int(now * 1000)
         self.frames += 1
         self.received_bytes += len(frame)
-        try:
-            events = slice_frame(frame)
-        except FrameError as error:
-            self._dead_letter(frame, str(error), received)
-            return
-        heads = quick_heads(frame, events)
-        if heads is None:
-            for event in events:
-                self._route(event, received)
+        uniform = cut_uniform(frame)
+        if uniform is None:
+            events = self._route_each(frame, received)
         else:
-            publish, topics, counts = self._publisher.publish, self._topics, self.by_channel
-            for event, (head, symbol) in zip(events, heads, strict=True):
-                channel = QUICK_CHANNELS[head]
-                publish(topics[channel], symbol, event, received)
-                counts[channel] += 1
+            channel, symbols, events = uniform
+            self._publisher.publish_all(self._topics[channel], symbols, events, received)
+            self.by_channel[channel] += len(events)
         if not events:
             return
         self._last_event = events[-1]
@@ -92,6 +83,17 @@ class EventRouter:
         except (msgspec.DecodeError, UnicodeDecodeError):
             return None
         return event.seconds()
+
+    def _route_each(self, frame: bytes, received: int) -> list[bytes]:
+        """Publish the events of a frame of any shape; returns them."""
+        try:
+            events = slice_frame(frame)
+        except FrameError as error:
+            self._dead_letter(frame, str(error), received)
+            return []
+        for event in events:
+            self._route(event, received)
+        return events
 
     def _route(self, event: bytes, received: int) -> None:
         """Publish an event of any shape, or send it to the dead letters."""

@@ -17,6 +17,12 @@ from polygon_assets.sandbox.airbyte.columns import column, table_columns
 
 
 # The columns that the rollups read of the sink's table.
+CONSTRAINTS = (
+    *("symbol_is_text", "time_in_range", "prices_positive", "quantities_not_negative"),
+    "numbers_finite",
+)
+
+
 @pytest.fixture(scope="session")
 def snowflake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
     """A warehouse with empty schemas, and the raw tables as Airbyte makes them."""
@@ -36,12 +42,15 @@ def snowflake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
 
 @pytest.fixture(scope="session")
 def clickhouse_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClickHouse]:
-    """ClickHouse with the stream's tables and the rollups, as `polygon bootstrap` makes them."""
+    """ClickHouse with the tables that `polygon bootstrap` makes, but for their constraints."""
     with server("clickhouse", tmp_path_factory.mktemp("clickhouse")) as port:
         with variables(CLICKHOUSE_URL=f"http://127.0.0.1:{port}"):
             resource = clickhouse(NAMES).process_config_and_initialize()
         with resource.client() as client:
             schema.apply(client, schema.TICKS, {"database": resource.ticks})
+            # A constraint keeps a bad row out before a rule can see it.
+            for name in CONSTRAINTS:
+                client.command(f"ALTER TABLE {resource.ticks}.bars_1s DROP CONSTRAINT {name}")
         create_rollups(resource)
         yield resource
 

@@ -57,12 +57,19 @@ def streamed(ticks: ClickHouse) -> ClickHouse:
     return ticks
 
 
+def halt(symbol: str, at: str) -> str:
+    return (
+        "INSERT INTO {ticks}.halts (symbol, indicators, event_at, sequence) "
+        f"VALUES ('{symbol}', [17], '{at}', 1)"
+    )
+
+
 def test_every_live_check_is_here() -> None:
     assert keys_of(live_checks) == OF_MINUTES | {HALT, CLOCK, LATENCY}
 
 
 def test_good_rows_pass(streamed: ClickHouse) -> None:
-    execute(streamed, f"INSERT INTO {{ticks}}.halts VALUES ('X', 1, 1, [17], 1, '{MONDAY}', 1)")
+    execute(streamed, halt("X", f"{MONDAY} 00:00:00"))
     for day in (MONDAY, TUESDAY):
         found = run_checks(live_checks, {"clickhouse": streamed}, one_session(day))
         assert failed(found) == set(), [sample(one) for one in found.values()]
@@ -84,10 +91,7 @@ def test_a_wrong_live_minute_fails_what_reads_it(streamed: ClickHouse) -> None:
 
 def test_bars_during_a_halt_are_told(streamed: ClickHouse) -> None:
     """no_bar_during_halt."""
-    execute(
-        streamed,
-        f"INSERT INTO {{ticks}}.halts VALUES ('AAPL', 1, 1, [17], 1, '{MONDAY} 14:30:00', 1)",
-    )
+    execute(streamed, halt("AAPL", f"{MONDAY} 14:30:00"))
     found = run_checks(live_checks, {"clickhouse": streamed}, one_session(MONDAY))
     assert failed(found) == {HALT}
 

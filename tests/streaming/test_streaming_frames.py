@@ -7,11 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from polygon_stream.frames import (
-    QUICK_CHANNELS,
     EventTime,
     FrameError,
     channel_and_symbol,
-    quick_heads,
+    cut_uniform,
     slice_frame,
 )
 
@@ -61,22 +60,28 @@ def test_slices_are_what_a_parser_finds(events, separator, ascii_only):
 
 
 @settings(max_examples=400, deadline=None)
-@given(st.lists(bars, max_size=6), separators)
-def test_quick_heads_are_those_of_each_event_or_none_at_all(events, separator):
+@given(st.lists(bars, max_size=6), separators, st.sampled_from([None, "A", "LULD"]))
+def test_a_uniform_frame_is_cut_as_its_events_are_read_or_not_at_all(events, separator, channel):
+    events = [event | {"ev": channel or event["ev"]} for event in events]
     frame = json.dumps(events, separators=separator).encode()
-    sliced = slice_frame(frame)
-    heads = quick_heads(frame, sliced)
-    if heads is not None:
-        found = [(QUICK_CHANNELS[head], symbol) for head, symbol in heads]
-        assert found == [channel_and_symbol(event) for event in sliced]
+    cut = cut_uniform(frame)
+    if cut is not None:
+        found, symbols, pieces = cut
+        assert pieces == slice_frame(frame)
+        heads = [(found, symbol) for symbol in symbols]
+        assert heads == [channel_and_symbol(piece) for piece in pieces]
 
 
-def test_quick_heads_are_found_in_what_the_vendor_sends():
+def test_frames_of_one_channel_are_cut_as_the_vendor_sends_them():
     one = json.dumps(BAR, separators=(",", ":")).encode()
-    two = b'{"ev":"LULD","T":"BRK.B","h":1.0}'
+    two = one.replace(b"AAPL", b"BRK.B")
+    band = b'{"ev":"LULD","T":"BRK.B","h":1.0}'
     frame = b"[" + one + b"," + two + b"]"
-    assert quick_heads(frame, [one, two]) == [(b'A","sym', b"AAPL"), (b'LULD","T', b"BRK.B")]
-    assert quick_heads(frame.replace(b"AAPL", b"A\\u0041"), [one, two]) is None
+    assert cut_uniform(frame) == ("A", [b"AAPL", b"BRK.B"], [one, two])
+    assert cut_uniform(b"[" + band + b"]") == ("LULD", [b"BRK.B"], [band])
+    assert cut_uniform(frame.replace(b"AAPL", b"A\\u0041")) is None
+    assert cut_uniform(b"[" + one + b"," + band + b"]") is None
+    assert cut_uniform(b"[" + one + b",") is None
 
 
 @settings(max_examples=200, deadline=None)
