@@ -15,7 +15,6 @@ from polygon_assets.resources.clickhouse import ClickHouse, clickhouse
 from polygon_assets.resources.snowflake import Warehouse, warehouse
 from polygon_assets.sandbox.airbyte.columns import column, table_columns
 
-
 # The columns that the rollups read of the sink's table.
 CONSTRAINTS = (
     *("symbol_is_text", "time_in_range", "prices_positive", "quantities_not_negative"),
