@@ -89,7 +89,7 @@ def test_every_asset_is_covered(
     console.print(table)
     record_property("coverage of the assets", console.export_text())
     assert [row.key for row in rows if not row.complete] == []
-    assert len(rows) == 75
+    assert len(rows) == 85
 
 
 def test_keys_are_layer_schema_table_in_lower_case(graph: AssetGraph) -> None:

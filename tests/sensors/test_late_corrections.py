@@ -39,8 +39,8 @@ def correct(outside: Outside, day: str, shares: int) -> None:
         client.command(
             outside.clickhouse.render(
                 "INSERT INTO {ticks}.bars_1s (session_date, symbol, bar_start, open, high, low, "
-                "close, volume, kafka_offset, received_at) SELECT session_date, symbol, bar_start, "
-                f"open, high, low, close, {shares}, max(kafka_offset) OVER () + 1, "
+                "close, vwap, volume, kafka_offset, received_at) SELECT session_date, symbol, bar_start, "
+                f"open, high, low, close, vwap, {shares}, max(kafka_offset) OVER () + 1, "
                 f"max(received_at) OVER () + {shares} FROM {{ticks}}.bars_1s FINAL "
                 f"WHERE session_date = '{day}' ORDER BY bar_start LIMIT 1"
             )
@@ -59,7 +59,7 @@ def rebuild(daemon: Daemon, request: dg.RunRequest) -> None:
     done = daemon.repository.get_job("late_corrections").execute_in_process(
         partition_key=request.partition_key,
         instance=daemon.instance,
-        resources=daemon.outside.resources("clickhouse"),
+        resources=daemon.outside.resources("clickhouse", "polygon"),
         raise_on_error=False,
     )
     made = {one.asset_key.to_user_string() for one in done.get_asset_materialization_events()}
