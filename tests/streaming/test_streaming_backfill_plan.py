@@ -113,7 +113,7 @@ def test_pieces_cover_what_is_missing_once_and_in_order(found, settled, chunk_ba
 def store(platform, events: list[dict]) -> None:
     """Rows as the sink writes them; the number of an event is its offset."""
     client = platform.client()
-    schema.apply(client, platform.name)
+    schema.apply(client, schema.TICKS, {"database": platform.name})
     names = ["sym", "v", "av", "op", "vw", "o", "c", "h", "l", "a", "z", "s"]
     lines = [
         json.dumps({name: event[name] for name in names if name in event}
