@@ -19,12 +19,20 @@ from typing import ClassVar
 
 import psutil
 import pytest
-from confluent_kafka import Consumer, KafkaException, Message, Producer, TopicPartition
+from confluent_kafka import (
+    Consumer,
+    KafkaException,
+    Message,
+    Producer,
+    TopicPartition,
+)
 from confluent_kafka.admin import AdminClient, NewTopic
 
 START_SECONDS = 20
 APACHE_START_SECONDS = 120
 CLEAR_SECONDS = 60
+GROUPS = ("tests", "sink", "reader")
+"""The groups of the contract's consumers."""
 _SERVING = re.compile(r"serving .* on (127\.0\.0\.1):(\d+)")
 
 
@@ -198,8 +206,15 @@ class ApacheProcess(BrokerProcess):
         return self
 
     def _answers(self) -> bool:
+        """Whether it serves topics and groups: of these it loads the offsets after its start."""
         try:
             self.admin().list_topics(timeout=1)
+            for group in GROUPS:
+                consumer = self.consumer(group)
+                try:
+                    consumer.committed([TopicPartition("bars", 0)], timeout=5)
+                finally:
+                    consumer.close()
         except KafkaException:
             return False
         return True

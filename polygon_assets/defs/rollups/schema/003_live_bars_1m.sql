@@ -58,11 +58,11 @@ SELECT
     max(z.last_high) AS high,
     min(z.last_low) AS low,
     argMax(z.last_close, z.second) AS close,
-    toFloat64(sum(toDecimal128(z.last_volume, 18))) AS volume,
+    toFloat64(sum(toDecimal128(z.last_volume, 9))) AS volume,
     -- Sums are decimal: a sum of floating-point numbers depends on the order of its terms.
     if(
         volume > 0,
-        toFloat64(sum(toDecimal128(z.last_vwap * z.last_volume, 18))) / volume,
+        toFloat64(sum(toDecimal128(z.last_vwap * z.last_volume, 9))) / volume,
         argMax(z.last_close, z.second)
     ) AS vwap,
     sum(z.last_trades) AS trade_count,

@@ -26,10 +26,10 @@ SELECT
     max(m.high) AS high,
     min(m.low) AS low,
     argMax(m.close, m.bar_start) AS close,
-    toFloat64(sum(toDecimal128(m.volume, 18))) AS volume,
+    toFloat64(sum(toDecimal128(m.volume, 9))) AS volume,
     if(
         volume > 0,
-        toFloat64(sum(toDecimal128(m.vwap * m.volume, 18))) / volume,
+        toFloat64(sum(toDecimal128(m.vwap * m.volume, 9))) / volume,
         argMax(m.close, m.bar_start)
     ) AS vwap,
     sum(m.trade_count) AS trade_count
@@ -52,10 +52,10 @@ SELECT
     max(m.high) AS high,
     min(m.low) AS low,
     argMax(m.close, m.bar_start) AS close,
-    toFloat64(sum(toDecimal128(m.volume, 18))) AS volume,
+    toFloat64(sum(toDecimal128(m.volume, 9))) AS volume,
     if(
         volume > 0,
-        toFloat64(sum(toDecimal128(m.vwap * m.volume, 18))) / volume,
+        toFloat64(sum(toDecimal128(m.vwap * m.volume, 9))) / volume,
         argMax(m.close, m.bar_start)
     ) AS vwap,
     sum(m.trade_count) AS trade_count
@@ -78,10 +78,10 @@ SELECT
     max(m.high) AS high,
     min(m.low) AS low,
     argMax(m.close, m.bar_start) AS close,
-    toFloat64(sum(toDecimal128(m.volume, 18))) AS volume,
+    toFloat64(sum(toDecimal128(m.volume, 9))) AS volume,
     if(
         volume > 0,
-        toFloat64(sum(toDecimal128(m.vwap * m.volume, 18))) / volume,
+        toFloat64(sum(toDecimal128(m.vwap * m.volume, 9))) / volume,
         argMax(m.close, m.bar_start)
     ) AS vwap,
     sum(m.trade_count) AS trade_count

@@ -11,10 +11,10 @@ SELECT
     m.session_date AS session_date,
     m.symbol AS symbol,
     max(m.last_bar) AS as_of,
-    toFloat64(sum(toDecimal128(m.volume, 18))) AS volume,
+    toFloat64(sum(toDecimal128(m.volume, 9))) AS volume,
     if(
         volume > 0,
-        toFloat64(sum(toDecimal128(m.vwap * m.volume, 18))) / volume,
+        toFloat64(sum(toDecimal128(m.vwap * m.volume, 9))) / volume,
         argMax(m.close, m.bar_start)
     ) AS vwap,
     argMax(m.accumulated_volume, m.bar_start) AS vendor_volume,

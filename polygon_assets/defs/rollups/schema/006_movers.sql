@@ -31,7 +31,7 @@ FROM
             argMax(m.day_open, m.bar_start),
             argMin(m.open, m.bar_start)
         ) AS day_open,
-        toFloat64(sum(toDecimal128(m.volume, 18))) AS volume
+        toFloat64(sum(toDecimal128(m.volume, 9))) AS volume
     FROM {rollups}.live_bars_1m AS m FINAL
     GROUP BY session_date, symbol
 ) AS d

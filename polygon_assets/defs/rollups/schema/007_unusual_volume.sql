@@ -34,7 +34,7 @@ FROM
         m.session_date AS session_date,
         m.symbol AS symbol,
         toFloat64(sumIf(
-            toDecimal128(m.volume, 18),
+            toDecimal128(m.volume, 9),
             toHour(m.bar_start, 'America/New_York') * 60 + toMinute(m.bar_start, 'America/New_York')
             < clock.2
         )) AS volume
@@ -48,7 +48,7 @@ LEFT JOIN
         f.symbol AS symbol,
         uniqExact(f.session_date) AS sessions,
         toFloat64(sumIf(
-            toDecimal128(f.volume, 18),
+            toDecimal128(f.volume, 9),
             toHour(f.bar_start, 'America/New_York') * 60 + toMinute(f.bar_start, 'America/New_York')
             < clock.2
         )) AS volume
