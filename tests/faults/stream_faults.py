@@ -39,7 +39,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from faults.stream_backfill import backfill, gaps_of, product_backfill
+from faults.stream_backfill import gaps_of, product_backfill
 from faults.stream_judge import Verdict, audit, judge
 from faults.stream_platform import SESSION_TIMEOUT_SECONDS, Platform
 from support.stream_programs import BROKERS, Chain
@@ -186,7 +186,7 @@ def _mend(platform: Platform, options: argparse.Namespace) -> Verdict:
     if not options.no_backfill:
         platform.drain()
         platform.post("rest?share=0.1")
-        _backfill(platform, gaps)
+        _backfill(platform)
         for kind, count in platform.state()["rest_faults"].items():
             platform.happened[f"REST during the backfill: {kind}"] += count
     platform.drain()
@@ -195,12 +195,9 @@ def _mend(platform: Platform, options: argparse.Namespace) -> Verdict:
     return judge(chain, platform.market, seconds, gaps)
 
 
-def _backfill(platform: Platform, gaps) -> None:
-    """The product's backfill, killed a few times on its way; else the one of these tests."""
+def _backfill(platform: Platform) -> None:
+    """The product's backfill, killed a few times on its way."""
     program = product_backfill(platform.chain, platform.url, platform.session)
-    if program is None:
-        backfill(platform.chain, platform.url, platform.market, gaps)
-        return
     for _ in range(BACKFILL_KILLS):
         program.start()
         time.sleep(platform.chance.uniform(1.0, 4.0))
