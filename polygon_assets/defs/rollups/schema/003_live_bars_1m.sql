@@ -7,16 +7,22 @@
 -- therefore end in the same rows. It relies on this: a symbol lives in one Kafka partition, so
 -- that one writer at a time inserts its bars.
 --
--- What it costs (tests/bench/live_rollups.py; ClickHouse in chDB, CPU milliseconds, one run side by
--- side; 3,000 symbols, 2.8 million seconds stored, blocks of 3,000 rows of which 5 % revised):
---   insert of a block: 32 without rollups; 241 (7.5x) with this; 775 (24x) where the touched minutes
---   are read from the tick table itself, 510 with granules of 512 rows there; 78 (2.4x) with a
---   mergeable state of the latest version of each second (maxMap).
---   movers over the whole market: 73 with this; 10,000 and more with the states, whose merge is slow.
--- Plain views over the seconds with FINAL cost nothing on insert and grow with the session: with
--- 1.4 million seconds movers take 597, 12x as much as this (50), and one symbol's candles the same.
--- A view that is refreshed every second is behind by up to a second and misses older revisions.
--- A block has a fixed price of about 100: fewer and larger blocks are cheaper.
+-- What the designs cost, CPU milliseconds of chDB side by side in one run (uv run python
+-- tests/bench/live_rollups.py --symbols 1000 --seconds 900 --blocks 6 --rows 1000):
+--
+--                                        insert   1m candles,   movers,        VWAP,
+--                                        a block  one symbol    whole market   all symbols
+--   no rollups                           58
+--   plain views with FINAL               37       37            147            150
+--   recomputed from the tick table       193      17            17             13
+--   this                                 182      30            23             23
+--   states of the latest versions        38       27            607            493
+--   refreshed every second               28       37            57             23
+--
+-- Recomputing from the tick table reads more the longer the session is, since that table is
+-- ordered by symbol first; the copy by minute (live_bars_1s) does not. The states' merge is slow. A
+-- view that is refreshed is late by up to its interval and misses older revisions. A block has a
+-- fixed price: fewer and larger blocks are cheaper.
 --
 -- Read with FINAL; the views candles_* do.
 CREATE TABLE IF NOT EXISTS {rollups}.live_bars_1m
