@@ -79,7 +79,7 @@ def _clickhouse_tables(store: ClickHouse) -> list[TableFacts]:
             f"SELECT count(), sum(cityHash64({chosen})) FROM {database}.{table} {final}"
         )[0]
         name = f"{database}.{table}"
-        found.append(TableFacts("clickhouse", name, int(rows), _hexadecimal(int(total))))
+        found.append(TableFacts("clickhouse", name, int(rows), _hexadecimal(int(total or 0))))
     return found
 
 

@@ -132,21 +132,22 @@ def test_the_lag_of_a_group_is_true(kafka):
     consumer.close()
 
 
-def test_a_member_of_an_old_generation_cannot_commit(kafka, until):
-    kafka.create("bars")
-    zombie = kafka.consumer("sink")
+def test_a_member_of_an_old_generation_cannot_commit(broker, until):
+    """The embedded broker's groups end with it; Apache Kafka's go on until the session ends."""
+    broker.create("bars")
+    zombie = broker.consumer("sink")
     zombie.subscribe(["bars"])
     until(lambda: assigned(zombie) == {0})
     zombie.commit(offsets=[TopicPartition("bars", 0, 5)], asynchronous=False)
-    kafka.kill()  # the group's membership goes with the kafka
-    kafka.start()
+    broker.kill()  # the group's membership goes with the broker
+    broker.start()
     with pytest.raises(KafkaException) as caught:
         zombie.commit(offsets=[TopicPartition("bars", 0, 1)], asynchronous=False)
     assert caught.value.args[0].code() in (
         KafkaError.UNKNOWN_MEMBER_ID,
         KafkaError.ILLEGAL_GENERATION,
     )
-    reader = kafka.consumer("sink")
+    reader = broker.consumer("sink")
     assert reader.committed([TopicPartition("bars", 0)], timeout=5)[0].offset == 5
     reader.close()
     zombie.close()
