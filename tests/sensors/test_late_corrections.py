@@ -39,7 +39,8 @@ def correct(outside: Outside, day: str, shares: int) -> None:
         client.command(
             outside.clickhouse.render(
                 "INSERT INTO {ticks}.bars_1s (session_date, symbol, bar_start, open, high, low, "
-                "close, vwap, volume, kafka_offset, received_at) SELECT session_date, symbol, bar_start, "
+                "close, vwap, volume, kafka_offset, received_at) "
+                "SELECT session_date, symbol, bar_start, "
                 f"open, high, low, close, vwap, {shares}, max(kafka_offset) OVER () + 1, "
                 f"max(received_at) OVER () + {shares} FROM {{ticks}}.bars_1s FINAL "
                 f"WHERE session_date = '{day}' ORDER BY bar_start LIMIT 1"
