@@ -167,7 +167,7 @@ def _drop_leftovers(clickhouse: ClickHouse, rollup: Rollup) -> None:
 def _totals(client: Client, table: str, session: date, bars: str = "count()") -> Totals:
     sql = (
         f"SELECT {bars}, toFloat64(sum(toDecimal128(volume, 9))), "
-        "toFloat64(sum(toDecimal128(vwap * volume, 9))) "
+        "toFloat64(sum(toDecimal128(vwap * volume, 18))) "
         f"FROM {table} WHERE session_date = {{session:Date}}"
     )
     found = client.query(sql, parameters={"session": session}, settings=REBUILD)

@@ -68,7 +68,7 @@ SELECT
     -- Sums are decimal: a sum of floating-point numbers depends on the order of its terms.
     if(
         volume > 0,
-        toFloat64(sum(toDecimal128(z.last_vwap * z.last_volume, 9))) / volume,
+        toFloat64(sum(toDecimal128(z.last_vwap * z.last_volume, 18))) / volume,
         argMax(z.last_close, z.second)
     ) AS vwap,
     sum(z.last_trades) AS trade_count,

@@ -29,7 +29,7 @@ SELECT
     toFloat64(sum(toDecimal128(m.volume, 9))) AS volume,
     if(
         volume > 0,
-        toFloat64(sum(toDecimal128(m.vwap * m.volume, 9))) / volume,
+        toFloat64(sum(toDecimal128(m.vwap * m.volume, 18))) / volume,
         argMax(m.close, m.bar_start)
     ) AS vwap,
     sum(m.trade_count) AS trade_count
@@ -55,7 +55,7 @@ SELECT
     toFloat64(sum(toDecimal128(m.volume, 9))) AS volume,
     if(
         volume > 0,
-        toFloat64(sum(toDecimal128(m.vwap * m.volume, 9))) / volume,
+        toFloat64(sum(toDecimal128(m.vwap * m.volume, 18))) / volume,
         argMax(m.close, m.bar_start)
     ) AS vwap,
     sum(m.trade_count) AS trade_count
@@ -81,7 +81,7 @@ SELECT
     toFloat64(sum(toDecimal128(m.volume, 9))) AS volume,
     if(
         volume > 0,
-        toFloat64(sum(toDecimal128(m.vwap * m.volume, 9))) / volume,
+        toFloat64(sum(toDecimal128(m.vwap * m.volume, 18))) / volume,
         argMax(m.close, m.bar_start)
     ) AS vwap,
     sum(m.trade_count) AS trade_count

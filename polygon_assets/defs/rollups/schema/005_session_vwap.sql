@@ -14,7 +14,7 @@ SELECT
     toFloat64(sum(toDecimal128(m.volume, 9))) AS volume,
     if(
         volume > 0,
-        toFloat64(sum(toDecimal128(m.vwap * m.volume, 9))) / volume,
+        toFloat64(sum(toDecimal128(m.vwap * m.volume, 18))) / volume,
         argMax(m.close, m.bar_start)
     ) AS vwap,
     argMax(m.accumulated_volume, m.bar_start) AS vendor_volume,

@@ -11,7 +11,7 @@ SELECT
     toFloat64(sum(toDecimal128(s.volume, 9))) AS shares,
     if(
         shares > 0,
-        toFloat64(sum(toDecimal128(s.vwap * s.volume, 9))) / shares,
+        toFloat64(sum(toDecimal128(s.vwap * s.volume, 18))) / shares,
         argMax(s.close, s.bar_start)
     ),
     sum(s.trade_count)
