@@ -117,7 +117,7 @@ def checked_batch(records: bytes, max_bytes: int) -> RecordBatch:
         )
     batch = header_at(records)
     if batch is None or batch.size != len(records):
-        raise RequestRefused(ErrorCode.CORRUPT_MESSAGE, "the records are not one whole batch")
+        raise RequestRefused(ErrorCode.INVALID_RECORD, "the records are not one whole batch")
     if not crc_matches(batch, records):
         raise RequestRefused(ErrorCode.CORRUPT_MESSAGE, "the batch fails its checksum")
     if batch.record_count != batch.last_offset_delta + 1:

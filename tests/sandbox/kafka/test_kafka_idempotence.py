@@ -6,10 +6,11 @@ import pytest
 from kafka_wire import batch, new_producer, produce
 
 DUPLICATES_KNOWN = 5
-CORRUPT_MESSAGE = 2
+CORRUPT = 2
 INVALID_TIMESTAMP = 32
 OUT_OF_ORDER = 45
 INVALID_PRODUCER_EPOCH = 47
+INVALID_RECORD = 87
 
 
 @pytest.fixture
@@ -75,12 +76,12 @@ def test_a_batch_that_was_damaged_on_its_way_is_refused(bars):
     kafka, producer = bars
     good = batch([b"10"], producer=producer, epoch=0, sequence=10)
     damaged = [
-        batch([b"10"], producer=producer, epoch=0, sequence=10, wrong_checksum=True),
-        good[:-3] + b"X" + good[-2:],
-        good[:-1],
+        (batch([b"10"], producer=producer, epoch=0, sequence=10, wrong_checksum=True), CORRUPT),
+        (good[:-3] + b"X" + good[-2:], CORRUPT),
+        (good[:-1], INVALID_RECORD),
     ]
-    for records in damaged:
-        assert produce(kafka.port, "bars", records) == (-1, CORRUPT_MESSAGE)
+    for records, code in damaged:
+        assert produce(kafka.port, "bars", records) == (-1, code)
     assert produce(kafka.port, "bars", good) == (10, 0)
     assert values(kafka) == [*TEN, b"10"]
 
