@@ -11,7 +11,7 @@ import msgspec
 import pytest
 from polygon_stream.backfill_plan import Window
 from polygon_stream.backfill_rest import Pace, RestBars, VendorError
-from polygon_stream.bars import parse_bar
+from polygon_stream.events import Bar, parse
 from polygon_stream.frames import channel_and_symbol
 from polygon_stream.settings import BackfillSettings, PolygonSettings
 
@@ -81,7 +81,7 @@ def test_a_bar_of_rest_is_an_event_of_the_stream_without_the_days_sums(scripted)
         b'"s":1700000000000,"e":1700000001000,"z":17.142857142857142}'
     )
     assert channel_and_symbol(text) == ("A", b"BRK.B")
-    bar = parse_bar(text)
+    bar = parse(text, Bar)
     assert (bar.av, bar.op, bar.a) == (None, None, None)
     assert round(bar.v / bar.z) == 7
     assert (two.v, two.z) == (0.5, 0.25)
