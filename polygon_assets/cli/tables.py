@@ -10,7 +10,8 @@ from polygon_assets.resources.snowflake import SCHEMAS, Warehouse
 VOLATILE = ("_AIRBYTE_", "KAFKA_", "RECEIVED_AT", "LOADED_AT", "UPDATED_AT", "CHANGED_AT")
 """Columns that tell when or how a row arrived, not what it says."""
 
-HIDDEN_TABLES = ("sink_batches", "schema_migrations", "gaps")
+HIDDEN_TABLES = ("sink_batches", "schema_migrations", "gaps", "live_bars_1s", "live_bars_1m")
+"""Tables about the stream's own course, and working copies that go when a newer session is live."""
 
 
 @dataclass(frozen=True)
