@@ -118,21 +118,6 @@ class TopicSettings(BaseSettings):
         return f"{self.prefix}stocks.agg.1m"
 
     @property
-    def trades(self) -> str:
-        """Trades, key = symbol."""
-        return f"{self.prefix}stocks.trades"
-
-    @property
-    def quotes(self) -> str:
-        """Best bid and ask, key = symbol."""
-        return f"{self.prefix}stocks.quotes"
-
-    @property
-    def luld(self) -> str:
-        """Limit up, limit down: price bands and halts, key = symbol."""
-        return f"{self.prefix}stocks.luld"
-
-    @property
     def gaps(self) -> str:
         """One record per interruption of the stream."""
         return f"{self.prefix}stocks.gaps"
