@@ -1,18 +1,20 @@
 """What the task definitions in ``streaming/ecs`` leave open: one set of values per service."""
 
-from polygon_stream.settings import ClickHouseSettings, KafkaSettings, PolygonSettings
+from polygon_stream.settings import (
+    ClickHouseSettings,
+    KafkaSettings,
+    PolygonSettings,
+    StreamSettings,
+)
 
 from polygon_assets.env import Names
 from polygon_assets.settings import EcsSettings, StreamTaskSettings
-
-CHANNELS = "A.*"
-"""Second bars of every symbol."""
 
 
 def task_variables(names: Names) -> dict[str, dict[str, str]]:
     """Service -> the values of its task definition's placeholders."""
     tasks = StreamTaskSettings()
-    kafka = KafkaSettings()
+    kafka, stream = KafkaSettings(), StreamSettings()
     common = {
         "image": tasks.image,
         "execution_role_arn": tasks.execution_role_arn,
@@ -28,7 +30,9 @@ def task_variables(names: Names) -> dict[str, dict[str, str]]:
         "family": f"{names.ecs_cluster}-producer",
         "health_port": str(tasks.producer_health_port),
         "ws_url": PolygonSettings().ws_url,
-        "channels": CHANNELS,
+        "rest_url": PolygonSettings().rest_url,
+        "channels": stream.channels,
+        "channels_file": stream.channels_file,
     }
     sink = {
         "family": f"{names.ecs_cluster}-sink",
@@ -36,5 +40,6 @@ def task_variables(names: Names) -> dict[str, dict[str, str]]:
         "consumer_group": names.consumer_group,
         "clickhouse_url": ClickHouseSettings().url,
         "clickhouse_database": names.clickhouse_ticks,
+        "ticks_ttl_days": str(ClickHouseSettings().ticks_ttl_days),
     }
     return {"producer": common | producer, "sink": common | sink}

@@ -2,17 +2,24 @@
 
 import json
 import os
+import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from string import Template
 from typing import TYPE_CHECKING, Any
 
-import boto3
-from dagster_aws.utils import ResourceWithBoto3Configuration, construct_boto_client_retry_config
 from pydantic import Field
 
 from polygon_assets.env import PROJECT_ROOT, Names
 from polygon_assets.preflight import ECS, explained
-from polygon_assets.settings import EcsSettings, StreamTaskSettings, from_env
+from polygon_assets.resources.aws import AwsResource
+from polygon_assets.settings import (
+    EcsSettings,
+    StreamControlSettings,
+    StreamHours,
+    StreamTaskSettings,
+    from_env,
+)
 
 if TYPE_CHECKING:
     from botocore.client import BaseClient
@@ -21,43 +28,127 @@ PRODUCER, SINK = "producer", "sink"
 SERVICES = (PRODUCER, SINK)
 TASK_DEFINITIONS = PROJECT_ROOT / "streaming" / "ecs"
 
-# At most the desired count runs at any time: the vendor allows one connection per account.
+# At most the desired count of tasks is RUNNING or PENDING at any time: the vendor allows one
+# connection per account.
 NEVER_TWO = {"maximumPercent": 100, "minimumHealthyPercent": 0}
 
+# ECS ends a task after its stopTimeout, 60 s here; leaving the cluster takes a while, too.
+STOPPED_WITHIN_SECONDS = 180.0
+LOOK_SECONDS = 0.5
+TASKS_PER_CALL = 100
 
-class StreamServices(ResourceWithBoto3Configuration):
+
+class StillStoppingError(RuntimeError):
+    """A task that was told to stop is still there."""
+
+
+@dataclass(frozen=True)
+class ServiceCounts:
+    """One service.
+
+    Attributes:
+        desired: Tasks that it is asked to run.
+        running: Tasks that run.
+        deployment: Id of its newest deployment; a restart makes another one.
+    """
+
+    desired: int
+    running: int
+    deployment: str
+
+
+class StreamServices(AwsResource):
     """The ECS services ``producer`` and ``sink`` in the cluster of one deployment."""
 
     cluster: str = Field(description="Name of the ECS cluster")
     subnets: str = Field(description="Subnets of the tasks, comma separated")
     security_groups: str = Field(description="Security groups of the tasks, comma separated")
+    hours: StreamHours = Field(default="regular", description="Part of the day that is streamed")
+    producers_maximum: int = Field(default=1, description="1, or 0 where none may ever run")
+    sinks_maximum: int = Field(default=4, description="Most sinks that may run at once")
 
     def client(self) -> "BaseClient":
         """boto3's ECS client."""
-        return boto3.client(
-            "ecs",
-            region_name=self.region_name,
-            endpoint_url=self.endpoint_url,
-            aws_access_key_id=self.aws_access_key_id,
-            aws_secret_access_key=self.aws_secret_access_key,
-            config=construct_boto_client_retry_config(self.max_attempts),
-        )
+        return self.service("ecs")
+
+    def services(self) -> dict[str, ServiceCounts]:
+        """Service -> its counts."""
+        return {
+            name: ServiceCounts(
+                service["desiredCount"], service["runningCount"], _newest_deployment(service)
+            )
+            for name, service in self._describe().items()
+        }
 
     def desired_counts(self) -> dict[str, int]:
         """Service -> how many tasks it is asked to run."""
-        return {name: service["desiredCount"] for name, service in self._describe().items()}
+        return {name: counts.desired for name, counts in self.services().items()}
 
     def running_counts(self) -> dict[str, int]:
         """Service -> how many tasks it runs."""
-        return {name: service["runningCount"] for name, service in self._describe().items()}
+        return {name: counts.running for name, counts in self.services().items()}
+
+    def stopping(self, service: str) -> int:
+        """How many tasks of a service were told to stop and have not ended yet.
+
+        ECS counts them nowhere: neither against the desired count nor against ``maximumPercent``.
+        """
+        client: Any = self.client()
+        with explained(ECS):
+            pages = client.get_paginator("list_tasks").paginate(
+                cluster=self.cluster, serviceName=service, desiredStatus="STOPPED"
+            )
+            arns = [arn for page in pages for arn in page["taskArns"]]
+        found = [
+            task
+            for start in range(0, len(arns), TASKS_PER_CALL)
+            for task in self._call("describe_tasks", tasks=arns[start : start + TASKS_PER_CALL])[
+                "tasks"
+            ]
+        ]
+        return sum(task["lastStatus"] != "STOPPED" for task in found)
 
     def set_desired_count(self, service: str, count: int) -> None:
-        """Ask a service to run this many tasks. The same call twice changes nothing."""
+        """Ask a service to run this many tasks. The same call twice changes nothing.
+
+        A producer is started when the one before is gone, which is waited for.
+
+        Raises:
+            ValueError: More producers than this deployment may run.
+            StillStoppingError: The producer before does not end.
+        """
+        if service == PRODUCER and count:
+            if count > self.producers_maximum:
+                raise ValueError(
+                    f"{count} producer(s) in the ECS cluster {self.cluster}, which may run "
+                    f"{self.producers_maximum}: the vendor allows an account one connection."
+                )
+            self._await_stopped(service)
         self._call("update_service", service=service, desiredCount=count)
 
-    def restart(self, service: str) -> None:
-        """Replace the tasks of a service."""
-        self._call("update_service", service=service, forceNewDeployment=True)
+    def restart(self, service: str, deployment: str = "") -> bool:
+        """Replace the tasks of a service.
+
+        ECS starts the new tasks while the old ones are stopping. That is good for sinks; the
+        producer is stopped first, and started when it is gone.
+
+        Args:
+            service: The service.
+            deployment: The deployment to replace; empty = the newest. A deployment that was
+                replaced before is left alone, so that a second request changes nothing.
+
+        Returns:
+            Whether anything was replaced; a service that should run nothing is left alone.
+        """
+        now = self.services()[service]
+        if deployment not in ("", now.deployment) or not now.desired:
+            return False
+        if service == PRODUCER:
+            self._call("update_service", service=service, desiredCount=0)
+            self.set_desired_count(service, now.desired)
+        else:
+            self._call("update_service", service=service, forceNewDeployment=True)
+        return True
 
     def deploy(self, variables: Mapping[str, Mapping[str, str]]) -> None:
         """Create the cluster, register the task definitions and create or update the services.
@@ -73,7 +164,7 @@ class StreamServices(ResourceWithBoto3Configuration):
             registered = self.client().register_task_definition(**definition)  # pyright: ignore[reportAttributeAccessIssue]
             arn = registered["taskDefinition"]["taskDefinitionArn"]
             if name in known:
-                self._call("update_service", service=name, taskDefinition=arn)
+                self._update(name, arn, known[name]["desiredCount"])
             else:
                 self._call(
                     "create_service",
@@ -84,6 +175,25 @@ class StreamServices(ResourceWithBoto3Configuration):
                     networkConfiguration={"awsvpcConfiguration": self._network()},
                     deploymentConfiguration=NEVER_TWO,
                 )
+
+    def _update(self, service: str, definition: str, desired: int) -> None:
+        """Run another task definition; a producer ends before the next one starts."""
+        if service == PRODUCER and desired:
+            self._call("update_service", service=service, desiredCount=0)
+        self._call("update_service", service=service, taskDefinition=definition)
+        if service == PRODUCER and desired:
+            self.set_desired_count(service, desired)
+
+    def _await_stopped(self, service: str) -> None:
+        deadline = time.monotonic() + STOPPED_WITHIN_SECONDS
+        while count := self.stopping(service):
+            if time.monotonic() > deadline:
+                raise StillStoppingError(
+                    f"{count} task(s) of {service} in the ECS cluster {self.cluster} were told to "
+                    f"stop more than {STOPPED_WITHIN_SECONDS:.0f} s ago and still run: look at "
+                    "them in the console; the next one starts when they are gone."
+                )
+            time.sleep(LOOK_SECONDS)
 
     def _network(self) -> dict[str, Any]:
         groups = [group for group in self.security_groups.split(",") if group]
@@ -102,15 +212,23 @@ class StreamServices(ResourceWithBoto3Configuration):
             return getattr(self.client(), action)(cluster=self.cluster, **arguments)
 
 
+def _newest_deployment(service: Mapping[str, Any]) -> str:
+    primary = [one["id"] for one in service["deployments"] if one["status"] == "PRIMARY"]
+    return primary[0] if primary else ""
+
+
 def stream_services(names: Names) -> StreamServices:
     """The stream's services of one deployment, at the address in the environment."""
-    settings, tasks = EcsSettings(), StreamTaskSettings()
+    settings, tasks, control = EcsSettings(), StreamTaskSettings(), StreamControlSettings()
     # An AWS endpoint without keys in the environment leaves them to boto3: a task role, a profile.
     key = "" if os.environ.get("ECS_ENDPOINT_URL") else "sandbox"
     return StreamServices(
         cluster=names.ecs_cluster,
         subnets=tasks.subnets,
         security_groups=tasks.security_groups,
+        producers_maximum=names.most_producers,
+        hours=control.hours,
+        sinks_maximum=control.sinks_maximum,
         region_name=settings.aws_region,
         endpoint_url=settings.ecs_endpoint_url,
         aws_access_key_id=from_env("AWS_ACCESS_KEY_ID", key) or None,

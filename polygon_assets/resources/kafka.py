@@ -1,21 +1,36 @@
 """Kafka: topics, offsets and the sink's lag."""
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import dagster as dg
 from confluent_kafka import ConsumerGroupTopicPartitions, TopicPartition
-from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec  # pyright: ignore[reportPrivateImportUsage]
-from polygon_stream.settings import KafkaSettings
+from confluent_kafka.admin import AdminClient, OffsetSpec  # pyright: ignore[reportPrivateImportUsage]
+from polygon_stream.settings import KafkaSettings, TopicSettings
 from pydantic import Field, PrivateAttr, SecretStr
 
 from polygon_assets.env import Names
 from polygon_assets.preflight import KAFKA, explained
 from polygon_assets.settings import from_env
+from polygon_assets.topics import create_missing, declared
 
 TIMEOUT_SECONDS = 10.0
-PARTITIONS = 4
-RETENTION_MS = 7 * 24 * 3600 * 1000
+
+
+Place = tuple[str, int]
+"""Topic and partition."""
+
+
+class PartitionProgress(NamedTuple):
+    """One partition: the offset up to which the sink is done, and that of the next message."""
+
+    settled: int
+    end: int
+
+    @property
+    def lag(self) -> int:
+        """Messages that are not settled."""
+        return self.end - self.settled
 
 
 class Kafka(dg.ConfigurableResource[Any]):
@@ -41,30 +56,37 @@ class Kafka(dg.ConfigurableResource[Any]):
                 api_key=self.api_key,
                 api_secret=SecretStr(self.api_secret),
             )
-            # Its failures are exceptions here; what librdkafka prints besides is noise.
-            self._admin = AdminClient({**settings.client_config(), "log_level": 0})
+            self._admin = kafka_admin(settings)
         return self._admin
 
-    def create_topics(self, replication_factor: int = -1) -> list[str]:
+    def topics(self) -> dict[str, str]:
+        """Last part of a topic's asset key -> name of the topic."""
+        names = TopicSettings(prefix=self.prefix)
+        return {
+            "agg_1s": names.agg_1s,
+            "agg_1m": names.agg_1m,
+            "trades": names.trades,
+            "quotes": names.quotes,
+            "luld": names.luld,
+            "gaps": names.gaps,
+            "dead_letter": names.dead_letter,
+        }
+
+    @property
+    def prefix(self) -> str:
+        """In front of the name of each of the deployment's topics."""
+        return self.bars_topic.removesuffix(TopicSettings(prefix="").agg_1s)
+
+    def create_topics(self, replication_factor: int | None = None) -> list[str]:
         """Create the deployment's topics where they are missing.
 
         Args:
-            replication_factor: -1 leaves it to the cluster.
+            replication_factor: -1 leaves it to the cluster, None to the settings.
 
         Returns:
             The names of the topics that were created.
         """
-        wanted = (self.bars_topic, self.gaps_topic, self.dead_letter_topic)
-        with explained(KAFKA):
-            present = self.admin().list_topics(timeout=TIMEOUT_SECONDS).topics
-        missing = [name for name in wanted if name not in present]
-        if not missing:
-            return []
-        config = {"retention.ms": str(RETENTION_MS)}
-        topics = [NewTopic(name, PARTITIONS, replication_factor, config=config) for name in missing]
-        for future in self.admin().create_topics(topics).values():
-            future.result(TIMEOUT_SECONDS)
-        return missing
+        return create_missing(self.admin(), declared(self.prefix), replication_factor)
 
     def partitions(self, topic: str) -> list[TopicPartition]:
         """The partitions of a topic.
@@ -77,13 +99,14 @@ class Kafka(dg.ConfigurableResource[Any]):
         if metadata.error is not None:
             raise LookupError(
                 f"Kafka topic {topic!r} does not exist at {self.bootstrap_servers}: "
-                "run `polygon bootstrap`."
+                "run `polygon topics apply`."
             )
         return [TopicPartition(topic, number) for number in sorted(metadata.partitions)]
 
     def end_offsets(self, topic: str) -> dict[int, int]:
         """Partition -> the offset that the next message will get."""
-        return self._offsets(self.partitions(topic), OffsetSpec.latest())
+        ends = self._offsets(self.partitions(topic), OffsetSpec.latest())
+        return {number: end for (_, number), end in ends.items()}
 
     def message_count(self, topic: str) -> int:
         """How many messages the topic holds now (retention removes old ones)."""
@@ -92,30 +115,79 @@ class Kafka(dg.ConfigurableResource[Any]):
         last = self._offsets(partitions, OffsetSpec.latest())
         return sum(last[number] - first[number] for number in last)
 
-    def lag(self) -> dict[int, int]:
-        """Partition -> messages of the bars topic that the sink has not settled yet.
+    def lag(self, topic: str = "") -> dict[int, int]:
+        """Partition -> messages of a topic that the sink has not settled yet."""
+        return {number: one.lag for number, one in self.progress(topic).items()}
+
+    def progress(self, topic: str = "") -> dict[int, PartitionProgress]:
+        """Partition of a topic -> how far the sink is.
 
         A partition for which the sink never committed counts from its first message.
-        """
-        partitions = self.partitions(self.bars_topic)
-        ends = self._offsets(partitions, OffsetSpec.latest())
-        group = ConsumerGroupTopicPartitions(self.consumer_group, partitions)
-        futures = self.admin().list_consumer_group_offsets([group])
-        committed = {
-            found.partition: found.offset
-            for found in futures[self.consumer_group].result(TIMEOUT_SECONDS).topic_partitions
-        }
-        never = [part for part in partitions if committed.get(part.partition, -1) < 0]
-        settled = committed | (self._offsets(never, OffsetSpec.earliest()) if never else {})
-        return {number: end - settled[number] for number, end in ends.items()}
 
-    def _offsets(self, partitions: Iterable[TopicPartition], spec: Any) -> dict[int, int]:
+        Args:
+            topic: Name of the topic; empty = the second bars'.
+        """
+        partitions = self.partitions(topic or self.bars_topic)
+        committed = self._committed(partitions)
+        found = self._progress(partitions, committed)
+        return {number: progress for (_, number), progress in found.items()}
+
+    def stream_progress(self) -> dict[str, PartitionProgress]:
+        """Partition of any of the stream's topics, as in ``stocks.trades/0`` -> its progress.
+
+        Of the second bars every partition is there, of the other topics only those that the sink
+        has committed: it may be told to leave a topic alone.
+
+        Raises:
+            LookupError: The topic of the second bars does not exist.
+        """
+        bars = self.partitions(self.bars_topic)
+        with explained(KAFKA):
+            known = self.admin().list_topics(timeout=TIMEOUT_SECONDS).topics
+        others = [
+            TopicPartition(topic, number)
+            for topic in self.topics().values()
+            if topic in known and topic != self.bars_topic
+            for number in sorted(known[topic].partitions)
+        ]
+        committed = self._committed([*bars, *others])
+        read = [part for part in others if committed[part.topic, part.partition] >= 0]
+        found = self._progress([*bars, *read], committed)
+        return {
+            f"{topic.removeprefix(self.prefix)}/{number}": progress
+            for (topic, number), progress in found.items()
+        }
+
+    def _progress(
+        self, partitions: Sequence[TopicPartition], committed: Mapping[Place, int]
+    ) -> dict[Place, PartitionProgress]:
+        ends = self._offsets(partitions, OffsetSpec.latest())
+        never = [part for part in partitions if committed[part.topic, part.partition] < 0]
+        settled = {**committed, **(self._offsets(never, OffsetSpec.earliest()) if never else {})}
+        return {place: PartitionProgress(settled[place], end) for place, end in ends.items()}
+
+    def _committed(self, partitions: Sequence[TopicPartition]) -> dict[Place, int]:
+        """The sink's commit of each partition; negative where it has none."""
+        group = ConsumerGroupTopicPartitions(self.consumer_group, list(partitions))
+        futures = self.admin().list_consumer_group_offsets([group])
+        answer = futures[self.consumer_group].result(TIMEOUT_SECONDS).topic_partitions
+        found = {(part.topic, part.partition): part.offset for part in answer}
+        return {(p.topic, p.partition): found.get((p.topic, p.partition), -1) for p in partitions}
+
+    def _offsets(self, partitions: Iterable[TopicPartition], spec: Any) -> dict[Place, int]:
         wanted: dict[TopicPartition, Any] = dict.fromkeys(partitions, spec)
         futures = self.admin().list_offsets(wanted)
         return {
-            part.partition: future.result(TIMEOUT_SECONDS).offset
+            (part.topic, part.partition): future.result(TIMEOUT_SECONDS).offset
             for part, future in futures.items()
         }
+
+
+def kafka_admin(settings: KafkaSettings | None = None) -> AdminClient:
+    """An admin client of the cluster in the settings, by default those of the environment."""
+    # Its failures are exceptions here; what librdkafka prints besides is noise.
+    config = (settings or KafkaSettings()).client_config()
+    return AdminClient({**config, "log_level": 0})
 
 
 def kafka(names: Names) -> Kafka:

@@ -5,25 +5,37 @@ before its rows are written to ClickHouse, so after any crash the very same batc
 again and sent under the same insert token.
 """
 
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import pairwise
+from operator import itemgetter, lt, methodcaller
 
+import msgspec
 from confluent_kafka import Message
 
-from polygon_stream.bars import BadBarError, canonical_json, parse_bar
+from polygon_stream.channels import Channel
+from polygon_stream.events import BadEventError
 
 
 @dataclass(frozen=True)
 class Plan:
-    """First and last offset of a batch that may or may not be in ClickHouse."""
+    """A batch that may or may not be in ClickHouse.
+
+    Attributes:
+        first: First offset.
+        last: Last offset.
+        planned_ms: When it was planned, Unix milliseconds; 0 = unknown.
+    """
 
     first: int
     last: int
+    planned_ms: int = 0
 
     def metadata(self) -> str:
         """The plan as commit metadata."""
-        return f"{self.first}:{self.last}"
+        return f"{self.first}:{self.last}:{self.planned_ms}"
 
     @staticmethod
     def parse(metadata: str | None) -> "Plan | None":
@@ -34,16 +46,28 @@ class Plan:
         """
         if not metadata:
             return None
-        first, _, last = metadata.partition(":")
-        return Plan(int(first), int(last))
+        return Plan(*(int(number) for number in metadata.split(":")))
 
 
 @dataclass(frozen=True)
 class Reject:
-    """A message that is no valid bar, and why."""
+    """A message that cannot become a row, and why."""
 
     message: Message
     reason: str
+
+
+class _AnyObject(msgspec.Struct):
+    """Any JSON object: decoding into it checks the syntax and keeps nothing."""
+
+
+_objects = msgspec.json.Decoder(_AnyObject)
+_first_byte = itemgetter(0)
+# Called for every message, so in C.
+_offset: Callable[[Message], int] = methodcaller("offset")
+_value: Callable[[Message], bytes] = methodcaller("value")
+_timestamp: Callable[[Message], tuple[int, int]] = methodcaller("timestamp")
+_OPENED = {ord("{")}
 
 
 @dataclass
@@ -51,25 +75,33 @@ class Batch:
     """A range of one partition on its way into ClickHouse.
 
     Attributes:
+        channel: What the messages are.
         topic: Topic of the messages.
         partition: Partition of the messages.
         plan: First and last offset.
         messages: The messages, in order.
-        body: The valid ones as JSON lines with ``kafka_partition``, ``kafka_offset`` and
-            ``received_ms`` spliced in.
-        rows: How many are valid.
+        repeated: Whether an earlier owner of the partition may have written it.
+        rows: How many became rows.
         rejects: The others.
         queryable_at: When ClickHouse confirmed the rows (UTC); None before.
+        lag: Messages of the partition in Kafka behind it, when it was formed.
     """
 
+    channel: Channel
     topic: str
     partition: int
     plan: Plan
     messages: list[Message]
-    body: bytes = b""
+    repeated: bool = False
     rows: int = 0
     rejects: list[Reject] = field(default_factory=list[Reject])
     queryable_at: datetime | None = None
+    lag: int = 0
+
+    @property
+    def cut_short(self) -> bool:
+        """Whether Kafka no longer has the beginning of what was planned."""
+        return _offset(self.messages[0]) != self.plan.first
 
     @property
     def token(self) -> str:
@@ -80,40 +112,45 @@ class Batch:
         born = self.messages[0].timestamp()[1]
         return f"{self.topic}:{self.partition}:{self.plan.first}-{self.plan.last}@{born}"
 
-    def encode(self, *, canonical: bool = False) -> None:
-        """Form ``body``, ``rows`` and ``rejects`` from the messages.
+    def plain_body(self) -> bytes | None:
+        """The vendor's bytes as JSON lines, with the position of each message spliced in.
 
-        Args:
-            canonical: Re-encode each bar instead of passing the vendor's bytes on: for JSON that
-                our parser accepts and ClickHouse's does not, such as a repeated field.
+        Only the syntax is looked at: a message that is one JSON object on one line cannot be taken
+        for two rows, or none. What it says is for ClickHouse to judge.
+
+        Returns:
+            The lines; None if any message is something else, or if rows are formed here anyway.
         """
-        lines: list[bytes] = []
+        if self.channel.event is None:
+            return None
+        values = list(map(_value, self.messages))
+        if not all(values) or set(map(_first_byte, values)) != _OPENED:  # a tombstone is None
+            return None
+        head = b'{"kafka_partition":%d,"kafka_offset":' % self.partition
+        offsets, times = map(_offset, self.messages), map(_timestamp, self.messages)
+        body = b"\n".join(
+            [
+                b'%b%d,"received_ms":%d,%b' % (head, offset, received, value[1:])
+                for offset, (_, received), value in zip(offsets, times, values, strict=True)
+            ]
+        )
+        try:
+            body.decode()
+            found = len(_objects.decode_lines(body))
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            return None
+        return body if found == len(values) else None
+
+    def judged_lines(self) -> list[tuple[Message, bytes]]:
+        """Each message that is valid by our own parser with its row; the others are rejected."""
+        lines: list[tuple[Message, bytes]] = []
         self.rejects = []
         for message in self.messages:
             try:
-                lines.append(_line(message, canonical))
-            except BadBarError as error:
+                lines.append((message, self.channel.row(message)))
+            except BadEventError as error:
                 self.rejects.append(Reject(message, str(error)))
-        self.rows = len(lines)
-        self.body = b"\n".join(lines)
-
-
-def _line(message: Message, canonical: bool) -> bytes:
-    value = _bytes(message)
-    bar = parse_bar(value)
-    if canonical or not value.startswith(b"{"):
-        value = canonical_json(bar)
-    return b'{"kafka_partition":%d,"kafka_offset":%d,"received_ms":%d,%b' % (
-        message.partition(),
-        message.offset(),
-        message.timestamp()[1],
-        value[1:],
-    )
-
-
-def _bytes(message: Message) -> bytes:
-    value = message.value()
-    return value.encode() if isinstance(value, str) else value or b""
+        return lines
 
 
 class OffsetOrderError(RuntimeError):
@@ -123,22 +160,35 @@ class OffsetOrderError(RuntimeError):
 class PartitionBuffer:
     """Messages of one partition that are not written yet."""
 
-    def __init__(self, topic: str, partition: int, planned: Plan | None) -> None:
+    def __init__(
+        self, channel: Channel, topic: str, partition: int, planned: Plan | None = None
+    ) -> None:
         """Start at the committed offset.
 
         Args:
+            channel: What the messages are.
             topic: Topic name.
             partition: Partition number.
             planned: A batch whose fate is unknown: it must be formed again exactly.
         """
+        self._channel = channel
         self._topic = topic
         self._partition = partition
         self._planned = planned
         self._messages: list[Message] = []
+        self.bytes = 0
 
     def __len__(self) -> int:
         """How many messages wait."""
         return len(self._messages)
+
+    @property
+    def completing(self) -> bool:
+        """Whether it must read on, however much waits: a planned batch is not all here."""
+        planned = self._planned
+        return planned is not None and not (
+            self._messages and _offset(self._messages[-1]) >= planned.last
+        )
 
     def extend(self, messages: Iterable[Message]) -> None:
         """Add messages.
@@ -146,45 +196,52 @@ class PartitionBuffer:
         Raises:
             OffsetOrderError: They do not follow the ones that wait; a commit would skip some.
         """
-        for message in messages:
-            if self._messages and _offset(message) <= _offset(self._messages[-1]):
-                raise OffsetOrderError(
-                    f"{self._topic} partition {self._partition}: offset {message.offset()} came "
-                    f"after {self._messages[-1].offset()}; start again from the committed offset"
-                )
-            self._messages.append(message)
+        added = list(messages)
+        if not added:
+            return
+        # Once for all, since a call for each message costs more than what it tells.
+        offsets = [_offset(self._messages[-1])] if self._messages else [-1]
+        offsets += map(_offset, added)
+        if not all(map(lt, offsets, offsets[1:])):
+            before, after = next(pair for pair in pairwise(offsets) if pair[0] >= pair[1])
+            raise OffsetOrderError(
+                f"{self._topic} partition {self._partition}: offset {after} came "
+                f"after {before}; start again from the committed offset"
+            )
+        if self._planned is not None and offsets[1] < self._planned.first:
+            self._planned = None  # the topic begins anew: nothing is left to repeat
+        self._messages += added
+        self.bytes += sum(map(len, added))
 
-    def take(self) -> Batch | None:
+    def take(self, rows: int) -> Batch | None:
         """Remove and return the next batch.
 
+        Args:
+            rows: Most messages of a batch; a planned one is as it was planned.
+
         Returns:
-            The planned batch once all of it is here, else whatever waits; None when there is
-            nothing to write yet.
+            The planned batch once all of it is here, else what waits; None when there is nothing
+            to write yet.
         """
-        if self._planned is None:
-            messages, self._messages = self._messages, []
-        else:
-            messages = self._take_planned(self._planned)
+        if self.completing:
+            return None
+        planned, self._planned = self._planned, None
+        messages = self._cut(planned, rows)
         if not messages:
             return None
-        plan = self._planned or Plan(_offset(messages[0]), _offset(messages[-1]))
-        self._planned = None
-        return Batch(self._topic, self._partition, plan, messages)
+        if planned is None or _offset(messages[0]) > planned.last:
+            # None is planned, or Kafka no longer has it (retention): nothing is left to repeat.
+            planned = None
+        plan = planned or Plan(
+            _offset(messages[0]), _offset(messages[-1]), round(time.time() * 1000)
+        )
+        repeated = planned is not None
+        return Batch(self._channel, self._topic, self._partition, plan, messages, repeated)
 
-    def _take_planned(self, planned: Plan) -> list[Message]:
-        if not self._messages or _offset(self._messages[-1]) < planned.last:
-            return []
-        inside = [message for message in self._messages if _offset(message) <= planned.last]
-        self._messages = self._messages[len(inside) :]
-        if not inside:
-            # Kafka no longer has the planned messages (retention): nothing is left to repeat.
-            self._planned = None
-            messages, self._messages = self._messages, []
-            return messages
-        return inside
-
-
-def _offset(message: Message) -> int:
-    offset = message.offset()
-    assert offset is not None, "a consumed message has an offset"
-    return offset
+    def _cut(self, planned: Plan | None, rows: int) -> list[Message]:
+        count = rows
+        if planned is not None:
+            count = sum(_offset(message) <= planned.last for message in self._messages) or rows
+        taken, self._messages = self._messages[:count], self._messages[count:]
+        self.bytes -= sum(map(len, taken))
+        return taken

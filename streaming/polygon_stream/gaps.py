@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
+import msgspec
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
+from polygon_stream.frames import EventTime
 from polygon_stream.publisher import Publisher
 from polygon_stream.settings import KafkaSettings, TopicSettings
 
@@ -22,6 +24,10 @@ LATE_SECONDS = 20 * 60.0
 stream, an older one belongs to another run of it."""
 
 
+EVENTS_TO_WAIT = 1_000
+"""Frames after which a gap is written although none of them was newer than the last one before."""
+
+
 @dataclass
 class _Gap:
     began: float
@@ -29,16 +35,20 @@ class _Gap:
     last_event: float | None
     needs_event: bool
     ended: float | None = None
+    waited: int = 0
 
 
 class GapLog:
-    """Remembers an interruption and writes its record when the stream is back.
+    """Remembers an interruption and writes its record with the first event after it.
 
-    A record is JSON: ``disconnected_at``, ``reconnected_at`` (wall clock), ``last_event_at`` (the
-    vendor's time of the last event before, or null), all ISO 8601 in UTC, and ``reason``.
+    A record is JSON: ``disconnected_at``, ``reconnected_at`` (wall clock), ``last_event_at`` and
+    ``event_at`` (the vendor's time of the last event before and of the first one after, or null),
+    all ISO 8601 in UTC, and ``reason``. Interruptions without an event between them are one gap.
 
-    Silence and the time between two runs may be a closed market: such a gap is written with the
-    next event, and only if that is of the same New York day.
+    A bar that is only sent again does not end a gap: it is up to fifteen minutes old.
+
+    Silence and the time between two runs may be a closed market: such a gap is written only if the
+    next event is of the same New York day.
     """
 
     def __init__(self, topics: TopicSettings, publisher: Publisher) -> None:
@@ -58,7 +68,14 @@ class GapLog:
             last_event: The vendor's time of the last event, Unix seconds.
             needs_event: Whether only the next event can tell that something is missing.
         """
-        self._gap = _Gap(at, reason, last_event, needs_event)
+        earlier = self._gap
+        if earlier is None:
+            self._gap = _Gap(at, reason, last_event, needs_event)
+            return
+        earlier.ended = None
+        earlier.needs_event = earlier.needs_event and needs_event
+        if needs_event is False:
+            earlier.reason = reason
 
     def close(self, at: float) -> None:
         """The stream is back.
@@ -66,32 +83,44 @@ class GapLog:
         Args:
             at: Unix time.
         """
-        gap = self._gap
-        if gap is None:
-            return
-        gap.ended = at
-        if not gap.needs_event:
-            self._write(gap, at)
+        if self._gap is not None:
+            self._gap.ended = at
 
-    def confirm(self, event: float | None) -> None:
-        """The first event of a session, which may come a moment before ``close``.
+    def confirm(self, event: float | None) -> bool:
+        """An event came; it may come a moment before ``close``.
 
         Args:
-            event: Its time on the vendor's clock, Unix seconds.
+            event: Its time on the vendor's clock, Unix seconds; None when unknown.
+
+        Returns:
+            Whether the gap is settled; otherwise the next event is asked for, too.
         """
         gap = self._gap
-        if gap is None or not gap.needs_event:
-            return
-        if _continues(gap.last_event, event):
-            self._write(gap, gap.ended or time.time())
+        if gap is None:
+            return True
+        gap.waited += 1
+        late = event is None or (gap.last_event is not None and event <= gap.last_event)
+        continues = _continues(gap.last_event, event)
+        if late and continues and gap.waited < EVENTS_TO_WAIT:
+            return False
+        if continues or not gap.needs_event:
+            self._write(gap, None if late or not continues else event)
+        self._gap = None
+        return True
+
+    def finish(self) -> None:
+        """No event will come any more: write what is open, unless the market may be closed."""
+        if self._gap is not None and not self._gap.needs_event:
+            self._write(self._gap, None)
         self._gap = None
 
-    def _write(self, gap: _Gap, ended: float) -> None:
-        self._gap = None
+    def _write(self, gap: _Gap, event: float | None) -> None:
+        ended = gap.ended or time.time()
         record = {
             "disconnected_at": _iso(gap.began),
             "reconnected_at": _iso(ended),
             "last_event_at": None if gap.last_event is None else _iso(gap.last_event),
+            "event_at": None if event is None else _iso(event),
             "reason": gap.reason,
         }
         log.warning("gap of %.1f s: %s", ended - gap.began, gap.reason)
@@ -114,7 +143,7 @@ def last_record_time(kafka: KafkaSettings, topic: str) -> tuple[float, float | N
     """The newest record of a topic.
 
     Returns:
-        Its receive time and the ``e`` of its event, Unix seconds; None for an empty topic or when
+        Its receive time and the time of its event, Unix seconds; None for an empty topic or when
         Kafka does not say within a few seconds.
     """
     config = kafka.client_config() | {"group.id": "unused", "enable.auto.commit": False}
@@ -147,8 +176,8 @@ def _watermarks(consumer: Consumer, topic: str, partition: int) -> tuple[int, in
 
 def _event_time(value: str | bytes | None) -> float | None:
     try:
-        return json.loads(value or b"")["e"] / 1000
-    except (ValueError, KeyError, TypeError):
+        return msgspec.json.decode(value or b"", type=EventTime).seconds()
+    except (msgspec.DecodeError, UnicodeDecodeError):
         return None
 
 

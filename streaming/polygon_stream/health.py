@@ -1,4 +1,4 @@
-"""GET /healthz: the facts of a running program, for people and for ECS."""
+"""GET /healthz and /metrics: the facts of a running program, for people, ECS and Prometheus."""
 
 import http.server
 import json
@@ -6,16 +6,19 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+from polygon_stream.metrics import CONTENT_TYPE, Metrics, gauges_of, render
+
 Report = Callable[[], tuple[bool, dict[str, Any]]]
 """Gives (healthy, facts)."""
 
 
-def serve_health(port: int, report: Report) -> Callable[[], None]:
-    """Answer GET /healthz on 127.0.0.1 from a thread: 200 when healthy, else 503.
+def serve_health(port: int, report: Report, metrics: Metrics | None = None) -> Callable[[], None]:
+    """Answer GET on 127.0.0.1 from a thread: /healthz (200 when healthy, else 503) and /metrics.
 
     Args:
         port: Port to listen on; 0 = no endpoint.
         report: Called once per request, from another thread; must not block.
+        metrics: Likewise; without it, /metrics has the numbers of the report as gauges.
 
     Returns:
         A function that stops the endpoint.
@@ -26,15 +29,24 @@ def serve_health(port: int, report: Report) -> Callable[[], None]:
     if port == 0:
         return lambda: None
 
+    give_metrics = metrics or gauges_of(report)
+
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            if self.path.partition("?")[0] != "/healthz":
-                self.send_error(404, "only /healthz is served")
-                return
-            healthy, facts = report()
-            body = json.dumps({"status": "ok" if healthy else "unhealthy", **facts}).encode()
-            self.send_response(200 if healthy else 503)
-            self.send_header("Content-Type", "application/json")
+            path = self.path.partition("?")[0]
+            if path == "/healthz":
+                healthy, facts = report()
+                body = {"status": "ok" if healthy else "unhealthy", **facts}
+                code = 200 if healthy else 503
+                self._answer(code, "application/json", json.dumps(body).encode())
+            elif path == "/metrics":
+                self._answer(200, CONTENT_TYPE, render(give_metrics()))
+            else:
+                self.send_error(404, "only /healthz and /metrics are served")
+
+        def _answer(self, code: int, content_type: str, body: bytes) -> None:
+            self.send_response(code)
+            self.send_header("Content-Type", content_type)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)

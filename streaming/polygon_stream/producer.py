@@ -1,7 +1,8 @@
 """The producer: every event of the vendor's WebSocket becomes one Kafka record.
 
 ``python -m polygon_stream.producer``. Exit codes: 0 after SIGTERM with everything delivered, 1 when
-Kafka cannot be used or did not take everything in time, 77 when the vendor refuses key or plan.
+Kafka cannot be used or did not take everything in time, or a setting is wrong, 77 when the vendor
+refuses key or plan.
 """
 
 import asyncio
@@ -9,19 +10,25 @@ import logging
 import signal
 import sys
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from polygon_stream.backoff import Backoff
 from polygon_stream.gaps import GapLog, last_record_time
 from polygon_stream.health import serve_health
+from polygon_stream.logs import configure_logging
+from polygon_stream.market import MarketStatus
+from polygon_stream.producer_facts import ProducerFacts
 from polygon_stream.publisher import Publisher, producer_config
 from polygon_stream.router import EventRouter
 from polygon_stream.settings import (
     KafkaSettings,
+    LogSettings,
     PolygonSettings,
     StreamSettings,
     TopicSettings,
 )
+from polygon_stream.subscriptions import channels_of, load_subscriptions, shown
 from polygon_stream.topics import TopicsError, ensure_topics
 from polygon_stream.vendor import (
     StreamEnded,
@@ -51,19 +58,29 @@ class StreamProducer:
         topics: TopicSettings,
         publisher: Publisher,
         gaps: GapLog,
+        subscriptions: Sequence[str] | None = None,
     ) -> None:
-        """Wire the parts; nothing connects yet."""
+        """Wire the parts; nothing connects yet.
+
+        Args:
+            vendor: Address and key.
+            stream: Patience, and the subscriptions if they are not given.
+            topics: Where events go.
+            publisher: Takes the records.
+            gaps: Takes the interruptions.
+            subscriptions: The vendor's topics, as ``load_subscriptions`` gives them.
+        """
         self._vendor = vendor
         self._settings = stream
+        self._subscriptions = subscriptions or load_subscriptions(stream)
         self._publisher = publisher
         self._gaps = gaps
         self._router = EventRouter(topics, publisher)
         self._session: VendorSession | None = None
+        self._resumed_at = 0.0
         self._stopping = asyncio.Event()
-        self._state = "starting"
-        self._state_since = time.monotonic()
-        self._connected_since: float | None = None
-        self._reconnects = 0
+        self._market = MarketStatus(vendor)
+        self.facts = ProducerFacts(stream, self._router, publisher, self._market)
         publisher.on_congestion = self._on_congestion
 
     async def run(self) -> None:
@@ -76,7 +93,8 @@ class StreamProducer:
         serving = asyncio.create_task(self._serve_kafka())
         streaming = asyncio.create_task(self._stream_for_ever())
         stopping = asyncio.create_task(self._stopping.wait())
-        tasks: list[asyncio.Task[Any]] = [serving, streaming, stopping]
+        asking = asyncio.create_task(self._market.follow())
+        tasks: list[asyncio.Task[Any]] = [serving, streaming, stopping, asking]
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
@@ -86,6 +104,7 @@ class StreamProducer:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+            self._gaps.finish()
 
     def stop(self) -> None:
         """End ``run``; safe to call from a signal handler of the event loop."""
@@ -93,22 +112,7 @@ class StreamProducer:
 
     def report(self) -> tuple[bool, dict[str, object]]:
         """Facts for /healthz."""
-        now = time.time()
-        last_event = self._router.last_event_received_at
-        facts: dict[str, object] = {
-            "state": self._state,
-            "connected_since": self._connected_since,
-            "last_event_age_seconds": None if last_event is None else round(now - last_event, 3),
-            "events": self._router.events,
-            "reconnects": self._reconnects,
-            "dead_letters": self._router.dead_letters,
-            "queued": self._publisher.queued(),
-            "dropped": self._publisher.overflow_dropped,
-            "refused_by_kafka": self._publisher.failed,
-        }
-        away = time.monotonic() - self._state_since
-        healthy = self._connected_since is not None or away < self._settings.unhealthy_seconds
-        return healthy and self._publisher.fatal is None, facts
+        return self.facts.report()
 
     async def _stream_for_ever(self) -> None:
         backoff = Backoff(self._settings.backoff_initial, self._settings.backoff_maximum)
@@ -119,7 +123,12 @@ class StreamProducer:
             wait = backoff.next()
             if isinstance(ended, TooManyConnections):
                 wait = max(wait, self._settings.max_connections_wait)
-            log.warning("%s; next attempt in %.1f s", ended, wait)
+            log.warning(
+                "%s; next attempt in %.1f s",
+                ended,
+                wait,
+                extra={"reason": str(ended), "wait": wait},
+            )
             await asyncio.sleep(wait)
             while self._publisher.congested:
                 await asyncio.sleep(_SERVE_INTERVAL)
@@ -131,11 +140,12 @@ class StreamProducer:
             Why it ended.
         """
         self._router.expect_event(self._gaps.confirm)
-        session = self._session = VendorSession(self._router.on_frame)
+        session = self._session = VendorSession(self._router.on_frames)
         streaming = asyncio.create_task(
             session.run(
                 self._vendor.ws_url,
                 self._vendor.api_key.get_secret_value(),
+                self._subscriptions,
                 self._settings,
                 self._enter,
             )
@@ -156,18 +166,14 @@ class StreamProducer:
         raise AssertionError("a session ends by an exception")
 
     async def _watch_silence(self) -> None:
-        """End a session whose events have stopped: a ping may still be answered then.
-
-        A session that had no event at all is left alone: before the open there are none.
-        """
+        """End a session whose events have stopped: a ping may still be answered then."""
         limit = self._settings.idle_seconds
         if limit <= 0:
             await asyncio.Event().wait()
         began = time.time()
         while True:
             await asyncio.sleep(limit / 4)
-            last = self._router.last_event_received_at
-            if last is not None and began < last < time.time() - limit:
+            if not self._publisher.congested and self.facts.silent(max(began, self._resumed_at)):
                 raise StreamSilent(f"no event for {limit:g} s")
 
     async def _serve_kafka(self) -> None:
@@ -177,13 +183,12 @@ class StreamProducer:
         raise KafkaUnusable(self._publisher.fatal)
 
     def _enter(self, state: str) -> None:
-        self._state = state
-        if state == "streaming":
-            self._connected_since = time.time()
-            self._state_since = time.monotonic()
-            self._gaps.close(self._connected_since)
-            self._on_congestion(self._publisher.congested)
-            log.info("streaming %s", self._settings.channels)
+        self.facts.state = state
+        if state == "streaming" and self._session is not None:
+            self.facts.note_streaming(self._session.unacknowledged)
+            self._gaps.close(time.time())
+            self._session.pause(self._publisher.congested)
+            log.info("streaming %s", shown(self._subscriptions))
 
     def _leave_stream(self, ended: StreamEnded) -> float:
         """Note the end of a session.
@@ -191,22 +196,20 @@ class StreamProducer:
         Returns:
             How many seconds it streamed; 0 when it never did.
         """
-        self._state = "waiting"
-        if self._connected_since is None:
-            return 0.0
-        lasted = time.time() - self._connected_since
-        self._connected_since = None
-        self._state_since = time.monotonic()
-        self._reconnects += 1
-        self._gaps.open(
-            time.time(),
-            str(ended),
-            self._router.last_event_time(),
-            needs_event=isinstance(ended, StreamSilent),
-        )
+        streamed = self.facts.connected_since is not None
+        lasted = self.facts.note_end()
+        if streamed:
+            self._gaps.open(
+                time.time(),
+                str(ended),
+                self._router.last_event_time(),
+                needs_event=isinstance(ended, StreamSilent),
+            )
         return lasted
 
     def _on_congestion(self, congested: bool) -> None:
+        if not congested:
+            self._resumed_at = time.time()
         if self._session is not None:
             self._session.pause(congested)
 
@@ -225,18 +228,22 @@ async def produce(
     Returns:
         The exit code.
     """
-    names = [topics.agg_1s, topics.agg_1m, topics.gaps, topics.dead_letter]
-    ensure_topics(kafka, names, topics.partitions)
-    publisher = Publisher(producer_config(kafka, stream.linger_ms), stream.overflow_events)
+    subscriptions = load_subscriptions(stream)
+    by_channel = topics.by_channel()
+    written = [by_channel[channel] for channel in channels_of(subscriptions)]
+    names = dict.fromkeys([*written, topics.agg_1s, topics.gaps, topics.dead_letter])
+    ensure_topics(kafka, list(names), topics.partitions)
+    config = producer_config(kafka, stream.linger_ms, stream.queue_events)
+    publisher = Publisher(config, stream.overflow_events)
     gaps = GapLog(topics, publisher)
-    earlier = last_record_time(kafka, topics.agg_1s)
-    if earlier is not None:
-        gaps.open(*_restarted(earlier), needs_event=True)
-    producer = StreamProducer(vendor, stream, topics, publisher, gaps)
+    earlier = [last for topic in written if (last := last_record_time(kafka, topic)) is not None]
+    if earlier:
+        gaps.open(*_restarted(max(earlier, key=lambda last: last[0])), needs_event=True)
+    producer = StreamProducer(vendor, stream, topics, publisher, gaps, subscriptions)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, producer.stop)
-    stop_health = serve_health(stream.health_port, producer.report)
+    stop_health = serve_health(stream.health_port, producer.report, producer.facts.metrics)
     code = 0
     try:
         await producer.run()
@@ -261,8 +268,8 @@ async def produce(
 
 def main() -> None:
     """Entry point."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     try:
+        configure_logging(LogSettings())
         code = asyncio.run(
             produce(PolygonSettings(), KafkaSettings(), TopicSettings(), StreamSettings())
         )

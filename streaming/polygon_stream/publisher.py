@@ -1,8 +1,9 @@
 """Write events to Kafka: keyed, idempotent, in order, and without ever blocking the reader."""
 
 import logging
+import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
@@ -19,7 +20,9 @@ Record = tuple[str, bytes, bytes, int, Headers | None]
 """Topic, key, value, timestamp in milliseconds, headers."""
 
 
-def producer_config(kafka: KafkaSettings, linger_ms: int = 10) -> dict[str, Any]:
+def producer_config(
+    kafka: KafkaSettings, linger_ms: int = 10, queue_records: int = 500_000
+) -> dict[str, Any]:
     """The librdkafka configuration of every writer into the stream's topics.
 
     Whoever writes bars must use it: the partitioner decides which partition a symbol lives in, and
@@ -32,7 +35,7 @@ def producer_config(kafka: KafkaSettings, linger_ms: int = 10) -> dict[str, Any]
         "linger.ms": linger_ms,
         "batch.size": 1_000_000,
         "partitioner": "consistent_random",
-        "queue.buffering.max.messages": 500_000,
+        "queue.buffering.max.messages": queue_records,
         "queue.buffering.max.kbytes": 262_144,
         # Kept until delivered: while the brokers are away the queue fills and the reader pauses.
         "message.timeout.ms": 0,
@@ -43,9 +46,12 @@ class Publisher:
     """A Kafka producer with an overflow queue in front.
 
     ``publish`` never blocks. When librdkafka's queue is full, records wait in the overflow queue
-    and ``on_congestion(True)`` asks the reader to pause; ``on_congestion(False)`` to go on.
+    and ``on_congestion(True)`` asks the reader to pause; ``on_congestion(False)`` to go on, once
+    librdkafka's queue is half empty, so that the reader does not stop and start at every record.
 
     Attributes:
+        congested: Whether the reader should pause.
+        pauses: How many times it was asked to.
         overflow_dropped: Records dropped because even the overflow queue was full.
         failed: Records that Kafka refused for good.
         fatal: Why the producer can no longer write; None while it can.
@@ -58,12 +64,17 @@ class Publisher:
             config: See ``producer_config``.
             overflow_records: Size of the overflow queue.
         """
+        self.congested = False
+        self.pauses = 0
         self.overflow_dropped = 0
         self.failed = 0
         self.fatal: str | None = None
         self.on_congestion: Callable[[bool], None] = lambda congested: None
         self._overflow: deque[Record] = deque()
         self._overflow_records = overflow_records
+        self._resume_below = int(config.get("queue.buffering.max.messages", 100_000)) // 2
+        self._paused_at = 0.0
+        self._paused_seconds = 0.0
         self._producer = Producer(
             config
             | {
@@ -73,6 +84,7 @@ class Publisher:
                 "logger": log,
             }
         )
+        self._hand_over: Callable[..., None] = self._producer.produce
 
     def publish(
         self, topic: str, key: bytes, value: bytes, timestamp: int, headers: Headers | None = None
@@ -89,12 +101,36 @@ class Publisher:
         if not self._overflow:
             if self._produce(topic, key, value, timestamp, headers):
                 return
-            log.warning("Kafka's queue is full: the stream is paused until it drains")
-            self.on_congestion(True)
+            self._pause()
         if len(self._overflow) >= self._overflow_records:
+            if self.overflow_dropped == 0:
+                log.error("the overflow queue is full: records are dropped, and counted")
             self.overflow_dropped += 1
             return
         self._overflow.append((topic, key, value, timestamp, headers))
+
+    def publish_all(
+        self, topic: str, records: Iterable[tuple[bytes, bytes]], timestamp: int
+    ) -> None:
+        """Queue records of one topic, in order; the hot path.
+
+        Args:
+            topic: Topic name.
+            records: The vendor's bytes of each record, and its symbol, which is not empty.
+            timestamp: Receive time of all, milliseconds since 1970.
+        """
+        rest = iter(records)
+        if not self._overflow:
+            hand_over = self._hand_over
+            for value, key in rest:
+                try:
+                    # Arguments by position take a third less time than by name.
+                    hand_over(topic, value, key, -1, None, None, timestamp)
+                except (BufferError, KafkaException):
+                    self.publish(topic, key, value, timestamp)
+                    break
+        for value, key in rest:
+            self.publish(topic, key, value, timestamp)
 
     def publish_dead_letter(
         self, topic: str, key: bytes, value: bytes, timestamp: int, headers: Headers
@@ -112,9 +148,8 @@ class Publisher:
             if not self._produce(*self._overflow[0]):
                 return
             self._overflow.popleft()
-            if not self._overflow:
-                log.warning("Kafka's queue has drained: the stream goes on")
-                self.on_congestion(False)
+        if self.congested and len(self._producer) <= self._resume_below:
+            self._resume()
 
     def drain(self, seconds: float) -> int:
         """Wait until everything is acknowledged.
@@ -132,14 +167,28 @@ class Publisher:
             remaining -= 0.1
         return len(self._overflow) + self._producer.flush(max(remaining, 0.1))
 
-    @property
-    def congested(self) -> bool:
-        """Whether records wait for room in librdkafka's queue."""
-        return bool(self._overflow)
+    def congested_seconds(self) -> float:
+        """How long the reader was paused, in all."""
+        now = time.monotonic() - self._paused_at if self.congested else 0.0
+        return self._paused_seconds + now
 
     def queued(self) -> int:
         """Records not acknowledged yet."""
         return len(self._overflow) + len(self._producer)
+
+    def _pause(self) -> None:
+        if self.congested:
+            return
+        self.congested, self._paused_at = True, time.monotonic()
+        self.pauses += 1
+        log.warning("Kafka's queue is full: the stream is paused until it drains")
+        self.on_congestion(True)
+
+    def _resume(self) -> None:
+        self._paused_seconds = self.congested_seconds()
+        self.congested = False
+        log.warning("Kafka's queue has drained: the stream goes on")
+        self.on_congestion(False)
 
     def _produce(
         self, topic: str, key: bytes, value: bytes, timestamp: int, headers: Headers | None

@@ -3,11 +3,14 @@
 With nothing set, the addresses are those of the sandbox on this machine.
 """
 
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AliasChoices, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+CHANNELS = ("A", "AM", "T", "Q", "LULD")
+"""Channels of the vendor that have a topic: bars by second and minute, trades, quotes, bands."""
 
 
 class PolygonSettings(BaseSettings):
@@ -78,6 +81,9 @@ class ClickHouseSettings(BaseSettings):
     )
     user: str = Field(default="default", description="User name")
     password: SecretStr = Field(default=SecretStr(""), description="Password of the user")
+    ticks_ttl_days: int = Field(
+        default=0, ge=0, description="Delete trades and quotes after this many days; 0 = keep them"
+    )
 
     def client_config(self) -> dict[str, Any]:
         """Arguments of ``clickhouse_connect.get_client``; sessionless: threads may share it."""
@@ -118,6 +124,26 @@ class TopicSettings(BaseSettings):
         return f"{self.prefix}stocks.agg.1m"
 
     @property
+    def trades(self) -> str:
+        """Trades, key = symbol."""
+        return f"{self.prefix}stocks.trades"
+
+    @property
+    def quotes(self) -> str:
+        """Best bid and ask, key = symbol."""
+        return f"{self.prefix}stocks.quotes"
+
+    @property
+    def luld(self) -> str:
+        """Limit up, limit down: price bands and halts, key = symbol."""
+        return f"{self.prefix}stocks.luld"
+
+    def by_channel(self) -> dict[str, str]:
+        """The topic of each of the vendor's channels."""
+        names = (self.agg_1s, self.agg_1m, self.trades, self.quotes, self.luld)
+        return dict(zip(CHANNELS, names, strict=True))
+
+    @property
     def gaps(self) -> str:
         """One record per interruption of the stream."""
         return f"{self.prefix}stocks.gaps"
@@ -136,7 +162,16 @@ class StreamSettings(BaseSettings):
     )
 
     channels: str = Field(
-        default="A.*", description="Subscriptions, comma separated", examples=["A.*,AM.*"]
+        default="A.*",
+        description="Comma separated: A (second bars), AM (minute bars), T (trades), "
+        "Q (quotes), LULD (price bands), each of one symbol or of all (*)",
+        examples=["A.*,AM.*"],
+    )
+    channels_file: str = Field(
+        default="",
+        description="File with the subscriptions in the place of the list: a path or "
+        "s3://bucket/key, one per line, # begins a comment",
+        examples=["s3://bucket/subscriptions.txt"],
     )
     health_port: int = Field(
         default=0,
@@ -156,7 +191,14 @@ class StreamSettings(BaseSettings):
         default=10.0, description="For each of connecting, authenticating and subscribing"
     )
     idle_seconds: float = Field(
-        default=60.0, description="Reconnect when a stream that had events falls silent; 0 = never"
+        default=60.0,
+        description="Reconnect when a stream that had events falls silent and the market is not "
+        "known to be closed; 0 = never",
+    )
+    stale_seconds: float = Field(
+        default=180.0,
+        description="/healthz says 503 when the last event is older while the market is open; "
+        "0 = never",
     )
     unhealthy_seconds: float = Field(
         default=180.0, description="/healthz says 503 after this long without a stream"
@@ -165,21 +207,56 @@ class StreamSettings(BaseSettings):
         default=45.0, description="Longest wait for Kafka at the end; below ECS stopTimeout"
     )
     linger_ms: int = Field(default=10, description="librdkafka's batching delay, 5 to 20 ms")
+    queue_events: int = Field(
+        default=500_000,
+        gt=0,
+        description="Events in librdkafka's queue; the socket is not read while it is full",
+    )
     overflow_events: int = Field(
         default=500_000,
         description="Events held while librdkafka's queue is full; more are dropped and counted",
     )
 
-    def channel_list(self) -> list[str]:
-        """The subscriptions, in order.
 
-        Raises:
-            ValueError: There is none.
-        """
-        names = [name.strip() for name in self.channels.split(",") if name.strip()]
-        if not names:
-            raise ValueError("POLYGON_STREAM_CHANNELS is empty: give at least one, as in A.*")
-        return names
+class LogSettings(BaseSettings):
+    """How the stream's programs write their logs."""
+
+    model_config = SettingsConfigDict(env_prefix="STREAM_LOG_", extra="ignore")
+
+    format: Literal["text", "json"] = Field(
+        default="text", description="text, or json: one object a line", examples=["json"]
+    )
+
+
+class BackfillSettings(BaseSettings):
+    """How the holes of the stream are filled from REST."""
+
+    model_config = SettingsConfigDict(env_prefix="BACKFILL_", extra="ignore")
+
+    requests_per_second: float = Field(
+        default=50.0, gt=0, description="REST requests; the vendor asks to stay below 100"
+    )
+    workers: int = Field(default=8, gt=0, le=64, description="REST requests under way at once")
+    retries: int = Field(
+        default=10,
+        ge=0,
+        description="Repetitions of a request that failed or met the rate limit; ten wait more "
+        "than a minute",
+    )
+    chunk_bars: int = Field(
+        default=1_000_000,
+        gt=0,
+        description="Most bars in memory: decides how much market time is fetched in one piece",
+    )
+    settle_seconds: float = Field(
+        default=1020.0,
+        ge=0,
+        description="Younger bars are left alone: the vendor may replace a bar for 15 minutes",
+    )
+
+
+MAX_BATCH_ROWS = 500_000
+"""Far below the rows of a block: a batch is one block, and its token the name of that block."""
 
 
 class SinkSettings(BaseSettings):
@@ -209,9 +286,28 @@ class SinkSettings(BaseSettings):
         validation_alias=AliasChoices("STREAM_HEALTH_PORT", "health_port"),
         description="Port of GET /healthz on 127.0.0.1; 0 = off",
     )
-    flush_ms: int = Field(default=500, description="A batch is written after this long")
+    topics: str = Field(
+        default="agg_1s,agg_1m,trades,quotes,luld,gaps,dead_letter",
+        description="Channels to write, comma separated",
+        examples=["agg_1s,agg_1m"],
+    )
+    flush_ms: int = Field(
+        default=500,
+        description="A message waits at most this long to be written; less when the stream pauses",
+    )
     flush_rows: int = Field(
-        default=20_000, description="A partition's batch is written at this many messages"
+        default=20_000,
+        gt=0,
+        le=MAX_BATCH_ROWS,
+        description="A partition's batch is written at this many messages",
+    )
+    buffer_mb: int = Field(
+        default=64,
+        gt=0,
+        description="Reading stops while this much waits to be written; Kafka keeps the rest",
+    )
+    insert_threads: int = Field(
+        default=4, gt=0, description="Batches that are inserted at the same time"
     )
     retry_maximum: float = Field(default=10.0, description="Longest wait between attempts, seconds")
     session_timeout_ms: int = Field(

@@ -1,57 +1,73 @@
-"""The sink: second bars from Kafka into ClickHouse, each exactly once in effect.
+"""The sink: the stream's topics from Kafka into ClickHouse, each message once in effect.
 
 ``python -m polygon_stream.sink``. Exit codes: 0 after SIGTERM, 1 when Kafka cannot be used.
 
-Every flush goes through four steps, and a crash after any of them loses and doubles nothing:
+Each message counts once because of the steps that a flush takes (``polygon_stream.flush``).
 
-1. plan: commit the first offset of each batch, with its bounds as metadata;
-2. insert: write each batch under a token made of its bounds;
-3. report: note when the batches were queryable, and send bad messages to the dead-letter topic;
-4. settle: commit the offset after each batch, without metadata.
-
-Whoever gets the partition next reads the metadata. A plan there means that step 4 did not happen:
-exactly that range is read and inserted again under the same token, which ClickHouse ignores if the
-rows are there already. A sink that lost its partition cannot plan: Kafka refuses its commit.
+Inserts run in threads of their own, while the next messages are read; everything that concerns
+Kafka, rebalances included, happens in one thread.
 """
 
 import logging
 import signal
 import sys
 import time
-from datetime import UTC, datetime
+from collections import defaultdict
+from collections.abc import Callable
+from concurrent.futures import wait
+from operator import methodcaller
 from typing import Any
 
-from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from polygon_stream.backoff import Backoff
-from polygon_stream.batches import Batch, PartitionBuffer, Plan
+from polygon_stream.batches import PartitionBuffer, Plan
+from polygon_stream.channels import Channel, channels
 from polygon_stream.dead_letters import DeadLetters, UndeliveredError
+from polygon_stream.flush import Flush, Flusher, Key
 from polygon_stream.health import serve_health
+from polygon_stream.logs import configure_logging
 from polygon_stream.settings import (
     ClickHouseSettings,
     KafkaSettings,
+    LogSettings,
     SinkSettings,
     TopicSettings,
 )
-from polygon_stream.sink_facts import SinkFacts
+from polygon_stream.sink_facts import SinkFacts, known_offsets
 from polygon_stream.tick_writer import TickWriter, WriteError
 from polygon_stream.topics import TopicsError, ensure_topics
 
 log = logging.getLogger(__name__)
 
 _POLL_SECONDS = 0.1
+_BUSY_POLL_SECONDS = 0.01
+_QUIET_SECONDS = 0.01
+"""The stream pauses when it brings nothing for so long: second bars come in one burst a second."""
 _CONSUME_MESSAGES = 5_000
+_CLOSE_SECONDS = 30.0
+
+# Called for every message, so in C.
+_error: Callable[[Message], KafkaError | None] = methodcaller("error")
+_topic: Callable[[Message], str] = methodcaller("topic")
+_partition: Callable[[Message], int] = methodcaller("partition")
 
 
 def consumer_config(kafka: KafkaSettings, settings: SinkSettings) -> dict[str, Any]:
-    """The librdkafka configuration of the sink: it commits by itself, and only batches."""
+    """The librdkafka configuration of the sink: it commits by itself, and only batches.
+
+    Partitions move one by one (cooperative): the others are read on during a rebalance.
+    """
     config = kafka.client_config() | {
         "group.id": settings.group,
         "enable.auto.commit": False,
+        "enable.auto.offset.store": False,
         "auto.offset.reset": "earliest",
-        "partition.assignment.strategy": "range",
+        "partition.assignment.strategy": "cooperative-sticky",
         "session.timeout.ms": settings.session_timeout_ms,
         "heartbeat.interval.ms": settings.session_timeout_ms // 10,
+        "queued.max.messages.kbytes": settings.buffer_mb * 1024 // 2,
+        "fetch.message.max.bytes": 1_048_576,
         "logger": log,
     }
     if settings.group_instance:
@@ -59,19 +75,8 @@ def consumer_config(kafka: KafkaSettings, settings: SinkSettings) -> dict[str, A
     return config
 
 
-class Flush:
-    """Batches of one flush, and how far they have come."""
-
-    def __init__(self, batches: list[Batch]) -> None:
-        """Nothing is done yet."""
-        self.batches = {batch.partition: batch for batch in batches}
-        self.planned = False
-        self.reported = False
-        self.began = time.monotonic()
-
-
 class Sink:
-    """Consumes one topic and writes it; drive it with ``step`` until done, then ``close``."""
+    """Consumes the topics and writes them; drive it with ``step`` until done, then ``close``."""
 
     def __init__(
         self,
@@ -82,19 +87,22 @@ class Sink:
         dead_letters: DeadLetters,
     ) -> None:
         """Join the consumer group; partitions arrive with the first steps."""
-        self._topic = topics.agg_1s
+        self._channels: dict[str, Channel] = {
+            channel.topic(topics): channel for channel in channels(settings.topics)
+        }
         self._settings = settings
-        self._writer = writer
-        self._dead_letters = dead_letters
-        self._buffers: dict[int, PartitionBuffer] = {}
+        self._buffers: dict[Key, PartitionBuffer] = {}
         self._flush: Flush | None = None
         self._last_flush = time.monotonic()
+        self._waiting_since: float | None = None
+        self._quiet = False
         self._backoff = Backoff(0.2, settings.retry_maximum)
         self._retry_at = 0.0
         self.facts = SinkFacts(settings.unhealthy_seconds)
         self._consumer = Consumer(consumer_config(kafka, settings))
+        self._flusher = Flusher(self._consumer, writer, dead_letters, settings.insert_threads)
         self._consumer.subscribe(
-            [self._topic],
+            list(self._channels),
             on_assign=self._on_assign,
             on_revoke=self._on_revoke,
             on_lost=self._on_revoke,
@@ -102,68 +110,99 @@ class Sink:
 
     def step(self) -> None:
         """Read what has come and write what is due; takes about a tenth of a second."""
-        self._read()
+        if self._full() and self._flush is not None and self._flush.running():
+            wait(self._flush.running(), _POLL_SECONDS)
+        if not self._full() or self.facts.failing:
+            self._read()
         now = time.monotonic()
         if self._flush is None and self._due(now):
             self._flush = self._form_flush()
         if self._flush is not None and now >= self._retry_at:
             self._write(self._flush)
-        self.facts.note_lag(self._consumer, self._topic)
+        self.facts.note_lag(self._consumer)
 
     def close(self) -> None:
         """Write what is here if ClickHouse takes it, and leave the group.
 
         What cannot be written stays in Kafka for the next run.
         """
-        if self._flush is None:
-            self._flush = self._form_flush()
-        if self._flush is not None:
-            self._write(self._flush)
+        deadline = time.monotonic() + _CLOSE_SECONDS
+        while time.monotonic() < deadline:
+            flush = self._flush = self._flush or self._form_flush()
+            if flush is None:
+                break
+            self._write(flush)
+            if self.facts.failing:
+                break
+            wait(flush.running(), _POLL_SECONDS)
         self._consumer.close()
-        self._writer.close()
+        self._flusher.close()
 
     def _read(self) -> None:
-        by_partition: dict[int, list[Message]] = {}
-        for message in self._consumer.consume(_CONSUME_MESSAGES, self._patience()):
-            error = message.error()
-            if error is not None:
-                if error.fatal():
-                    raise KafkaException(error)
-                log.warning("Kafka: %s", error)
-                continue
-            by_partition.setdefault(message.partition() or 0, []).append(message)
-        for partition, messages in by_partition.items():
-            if partition in self._buffers:
-                self._buffers[partition].extend(messages)
+        messages = self._consumer.consume(_CONSUME_MESSAGES, self._patience())
+        self._quiet = not messages
+        if messages and self._waiting_since is None:
+            self._waiting_since = time.monotonic()
+        if any(map(_error, messages)):
+            messages = [message for message in messages if _usable(message)]
+        received: defaultdict[Key, list[Message]] = defaultdict(list)
+        for message, topic, partition in zip(
+            messages, map(_topic, messages), map(_partition, messages), strict=True
+        ):
+            received[topic, partition].append(message)
+        for key, run in received.items():
+            if key in self._buffers:
+                self._buffers[key].extend(run)
 
     def _patience(self) -> float:
-        """How long to wait for messages: not past the next flush."""
+        """How long to wait for messages: not past the next flush or the answer of an insert."""
+        if self._flush is not None and not self.facts.failing:
+            return _BUSY_POLL_SECONDS
         due_in = self._last_flush + self._settings.flush_ms / 1000 - time.monotonic()
-        return min(_POLL_SECONDS, max(due_in, 0.005))
+        return min(_POLL_SECONDS, max(due_in, _QUIET_SECONDS))
+
+    def _full(self) -> bool:
+        """Whether enough waits to be written, so that reading may wait, too."""
+        buffers = self._buffers.values()
+        if any(buffer.completing for buffer in buffers):
+            return False
+        waiting = sum(buffer.bytes for buffer in buffers)
+        return waiting >= self._settings.buffer_mb << 20 or any(
+            len(buffer) >= 2 * self._settings.flush_rows for buffer in buffers
+        )
 
     def _due(self, now: float) -> bool:
-        if now - self._last_flush >= self._settings.flush_ms / 1000:
+        """Whether to write: enough waits, or it waits for long, or the stream pauses.
+
+        A pause counts when the last flush is long enough ago, so that blocks do not get small.
+        """
+        rows = self._settings.flush_rows
+        if self._full() or any(len(buffer) >= rows for buffer in self._buffers.values()):
             return True
-        return any(len(buffer) >= self._settings.flush_rows for buffer in self._buffers.values())
+        if self._waiting_since is None:
+            return False
+        since = self._last_flush if self._quiet else self._waiting_since
+        return now - since >= self._settings.flush_ms / 1000
 
     def _form_flush(self) -> Flush | None:
-        self._last_flush = time.monotonic()
-        batches = [batch for buffer in self._buffers.values() if (batch := buffer.take())]
+        rows = self._settings.flush_rows
+        batches = [batch for buffer in self._buffers.values() if (batch := buffer.take(rows))]
         for batch in batches:
-            batch.encode()
+            _, end = known_offsets(self._consumer, batch.topic, batch.partition)
+            batch.lag = max(0, end - 1 - batch.plan.last)
+        left = any(map(len, self._buffers.values()))
+        self._last_flush = time.monotonic()
+        self._waiting_since = self._last_flush if left else None
         return Flush(batches) if batches else None
 
     def _write(self, flush: Flush) -> None:
-        """Take a flush as far as it goes; what fails is tried again from that step."""
+        """Take a flush as far as it goes now; what fails is tried again."""
         try:
-            self._take_steps(flush)
+            done = self._flusher.advance(flush)
         except (KafkaException, UndeliveredError, *WriteError) as error:
-            wait = self._backoff.next()
-            self._retry_at = time.monotonic() + wait
-            self.facts.note_failure(str(error))
-            log.warning("flush failed, next attempt in %.1f s: %s", wait, error)
-            # Poll on without reading on: the group membership and its callbacks live in the poll.
-            self._consumer.pause(self._consumer.assignment())
+            self._fail(flush, error)
+            return
+        if not done:
             return
         self._flush = None
         if self.facts.failing:
@@ -172,57 +211,58 @@ class Sink:
             self._retry_at = 0.0
         self.facts.note_flush(list(flush.batches.values()), time.monotonic() - flush.began)
 
-    def _take_steps(self, flush: Flush) -> None:
-        batches = list(flush.batches.values())
-        if not batches:
-            return  # all its partitions were taken away
-        if not flush.planned:
-            self._commit([self._position(b, b.plan.first, b.plan.metadata()) for b in batches])
-            flush.planned = True
-        for batch in batches:
-            if batch.queryable_at is None:
-                self._writer.insert_bars(batch)
-                batch.queryable_at = datetime.now(UTC)
-        if not flush.reported:
-            self._dead_letters.send([reject for batch in batches for reject in batch.rejects])
-            self._writer.record(batches)
-            flush.reported = True
-        self._commit([self._position(b, b.plan.last + 1, "") for b in batches])
-
-    def _position(self, batch: Batch, offset: int, metadata: str) -> TopicPartition:
-        return TopicPartition(self._topic, batch.partition, offset, metadata)
-
-    def _commit(self, positions: list[TopicPartition]) -> None:
-        """Commit and look at the answer for each partition: the call itself reports only some."""
-        for answer in self._consumer.commit(offsets=positions, asynchronous=False):
-            if answer.error is not None:
-                raise KafkaException(answer.error)
+    def _fail(self, flush: Flush, error: Exception) -> None:
+        flush.planned = False  # plan again: it tells whether the partitions are still ours
+        pause = self._backoff.next()
+        self._retry_at = time.monotonic() + pause
+        self.facts.note_failure(str(error))
+        log.warning("flush failed, next attempt in %.1f s: %s", pause, error)
+        # Poll on without reading on: the group membership and its callbacks live in the poll.
+        self._consumer.pause(self._consumer.assignment())
 
     def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        """Start each partition at its committed offset, with the plan that may be open there."""
-        committed = consumer.committed(partitions, timeout=15)
+        """Start each new partition at its committed offset, with the plan that may be open."""
+        committed = consumer.committed(partitions, timeout=15) if partitions else []
         for position in committed:
             if position.error is not None:
                 raise KafkaException(position.error)
+            topic, partition = position.topic, position.partition
             plan = Plan.parse(position.metadata)
             if plan is not None:
-                log.info("partition %d: repeating %s", position.partition, plan.metadata())
-            self._buffers[position.partition] = PartitionBuffer(
-                self._topic, position.partition, plan
-            )
+                log.info("%s partition %d: repeating %s", topic, partition, plan.metadata())
+            buffer = PartitionBuffer(self._channels[topic], topic, partition, plan)
+            self._buffers[topic, partition] = buffer
         starts = [TopicPartition(p.topic, p.partition, p.offset) for p in committed]
-        consumer.assign(starts)
+        consumer.incremental_assign(starts)
         self.facts.note_assignment(starts)
         if self.facts.failing:
             consumer.pause(starts)
+        else:
+            consumer.resume(starts)  # they may have been paused when they were ours before
 
     def _on_revoke(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         """Forget the partitions: what was not settled is read again by their next owner."""
         for position in partitions:
-            self._buffers.pop(position.partition, None)
+            key = (position.topic, position.partition)
+            self._buffers.pop(key, None)
             if self._flush is not None:
-                self._flush.batches.pop(position.partition, None)
+                self._flush.batches.pop(key, None)
+        consumer.incremental_unassign(partitions)
         self.facts.note_revocation(partitions)
+
+
+def _usable(message: Message) -> bool:
+    """Whether it is a message and no event of the client.
+
+    Raises:
+        KafkaException: The client cannot go on.
+    """
+    error = message.error()
+    if error is not None and error.fatal():
+        raise KafkaException(error)
+    if error is not None:
+        log.warning("Kafka: %s", error)
+    return error is None
 
 
 def sink(
@@ -240,7 +280,8 @@ def sink(
     stopping: list[int] = []
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda signum, _frame: stopping.append(signum))
-    ensure_topics(kafka, [topics.agg_1s, topics.dead_letter], topics.partitions)
+    names = [channel.topic(topics) for channel in channels(settings.topics)]
+    ensure_topics(kafka, list({*names, topics.dead_letter}), topics.partitions)
     writer = TickWriter(clickhouse, settings.database)
     running = Sink(kafka, topics, settings, writer, DeadLetters(kafka, topics.dead_letter))
     stop_health = serve_health(settings.health_port, running.facts.report)
@@ -255,8 +296,8 @@ def sink(
 
 def main() -> None:
     """Entry point."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     try:
+        configure_logging(LogSettings())
         sink(ClickHouseSettings(), KafkaSettings(), TopicSettings(), SinkSettings())
     except (TopicsError, KafkaException, OSError, ValueError) as error:
         log.error("%s", error)

@@ -29,8 +29,8 @@ class SinkFacts:
         self._failing_since: float | None = None
         self._last_error: str | None = None
         self._last_step = time.monotonic()
-        self._settled: dict[int, int] = {}
-        self._lag: dict[int, int] = {}
+        self._settled: dict[tuple[str, int], int] = {}
+        self._lag: dict[tuple[str, int], int] = {}
         self._lag_at = 0.0
         self._rows = 0
         self._dead_letters = 0
@@ -39,12 +39,12 @@ class SinkFacts:
 
     def note_assignment(self, starts: Sequence[TopicPartition]) -> None:
         """These partitions are ours, from these offsets on."""
-        self._settled |= {start.partition: start.offset for start in starts}
+        self._settled |= {(start.topic, start.partition): start.offset for start in starts}
 
     def note_revocation(self, partitions: Sequence[TopicPartition]) -> None:
         """These partitions are no longer ours."""
         for position in partitions:
-            self._settled.pop(position.partition, None)
+            self._settled.pop((position.topic, position.partition), None)
         self._lag_at = 0.0
 
     def note_flush(self, batches: Sequence[Batch], seconds: float) -> None:
@@ -56,7 +56,7 @@ class SinkFacts:
         for batch in batches:
             self._rows += batch.rows
             self._dead_letters += len(batch.rejects)
-            self._settled[batch.partition] = batch.plan.last + 1
+            self._settled[batch.topic, batch.partition] = batch.plan.last + 1
 
     def note_failure(self, error: str) -> None:
         """An attempt to write failed."""
@@ -64,19 +64,17 @@ class SinkFacts:
         self._failing_since = self._failing_since or time.monotonic()
         self._last_error = error
 
-    def note_lag(self, consumer: Consumer, topic: str) -> None:
+    def note_lag(self, consumer: Consumer) -> None:
         """Compute the lag from what the consumer knows, at most once a second."""
         self._last_step = time.monotonic()
         if self._last_step - self._lag_at < _LAG_INTERVAL:
             return
         self._lag_at = self._last_step
-        lag: dict[int, int] = {}
-        for partition, settled in self._settled.items():
-            low, high = consumer.get_watermark_offsets(
-                TopicPartition(topic, partition), cached=True
-            )
+        lag: dict[tuple[str, int], int] = {}
+        for (topic, partition), settled in self._settled.items():
+            low, high = known_offsets(consumer, topic, partition)
             if high >= 0:
-                lag[partition] = max(0, high - max(settled, low, 0))
+                lag[topic, partition] = max(0, high - max(settled, low, 0))
         self._lag = lag
 
     def report(self) -> tuple[bool, dict[str, object]]:
@@ -85,9 +83,12 @@ class SinkFacts:
         failing = 0.0 if self._failing_since is None else now - self._failing_since
         stuck = now - self._last_step
         recent = sorted(self._flush_ms)
+        partitions: dict[str, list[int]] = {}
+        for topic, partition in sorted(dict(self._settled)):
+            partitions.setdefault(topic, []).append(partition)
         facts: dict[str, object] = {
             "state": self.state,
-            "partitions": sorted(self._settled),
+            "partitions": partitions,
             "lag": sum(self._lag.values()),
             "rows": self._rows,
             "dead_letters": self._dead_letters,
@@ -98,3 +99,9 @@ class SinkFacts:
             "last_error": self._last_error,
         }
         return max(failing, stuck) < self._unhealthy_seconds, facts
+
+
+def known_offsets(consumer: Consumer, topic: str, partition: int) -> tuple[int, int]:
+    """The first offset of a partition and the one after its last, as the last answer of Kafka had
+    them; below 0 while Kafka has not told."""
+    return consumer.get_watermark_offsets(TopicPartition(topic, partition), cached=True)

@@ -22,11 +22,12 @@ from picows import (
 )
 
 from polygon_stream.settings import StreamSettings
+from polygon_stream.subscriptions import chunks, shown
 
 log = logging.getLogger(__name__)
 
 MAX_FRAME_BYTES = 64 * 1024 * 1024
-_STATUS = b'"status"'
+_TEXT = WSMsgType.TEXT
 _FATAL_STATUSES = {"auth_failed"}
 
 
@@ -55,9 +56,9 @@ class Status(msgspec.Struct):
 
 
 class FrameHandler(Protocol):
-    """Takes each data frame; must not block."""
+    """Takes messages that came together, and returns those that hold a status; must not block."""
 
-    def __call__(self, frame: bytes) -> None: ...
+    def __call__(self, frames: Sequence[bytes]) -> Sequence[bytes]: ...
 
 
 _statuses = msgspec.json.Decoder(list[Status])
@@ -69,16 +70,19 @@ class VendorSession(WSListener):
     Use ``run``; an instance serves one connection only.
     """
 
-    def __init__(self, on_frame: FrameHandler) -> None:
+    def __init__(self, on_frames: FrameHandler) -> None:
         """Nothing happens before the connection is open.
 
         Args:
-            on_frame: Called with every message that is not a pure status message.
+            on_frames: Called with every message.
         """
-        self._on_frame = on_frame
+        self._on_frames = on_frames
+        self._received: list[bytes] = []
         self._statuses: asyncio.Queue[Status] = asyncio.Queue()
         self._fragments: list[bytes] = []
         self._transport: WSTransport | None = None
+        self.unacknowledged: list[str] = []
+        """Topics that the vendor passed over in silence."""
         self._close_reason = "connection lost without a close frame (1006)"
 
     def on_ws_connected(self, transport: WSTransport) -> None:
@@ -87,40 +91,55 @@ class VendorSession(WSListener):
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
         """Assemble messages and pass them on."""
+        if frame.msg_type == _TEXT and frame.fin and not self._fragments:
+            if not self._received:
+                self._pass_on_soon()
+            self._received.append(frame.get_payload_as_bytes())
+        else:
+            self._on_rare_frame(transport, frame)
+
+    def _on_rare_frame(self, transport: WSTransport, frame: WSFrame) -> None:
+        """Whatever is not a whole message of text."""
         if frame.msg_type == WSMsgType.CLOSE:
             code = frame.get_close_code()
             number = code.value if hasattr(code, "value") else code
             self._close_reason = f"closed by the vendor: {number} {frame.get_close_reason() or ''}"
             transport.send_close(code)
             transport.disconnect()
-            return
-        if frame.msg_type not in (WSMsgType.TEXT, WSMsgType.BINARY, WSMsgType.CONTINUATION):
-            return
-        payload = frame.get_payload_as_bytes()
-        if self._fragments or not frame.fin:
-            self._fragments.append(payload)
-            if not frame.fin:
-                return
-            payload = b"".join(self._fragments)
-            self._fragments.clear()
-        if _STATUS in payload and self._take_statuses(payload):
-            return
-        self._on_frame(payload)
+        elif frame.msg_type in (WSMsgType.TEXT, WSMsgType.BINARY, WSMsgType.CONTINUATION):
+            self._fragments.append(frame.get_payload_as_bytes())
+            if frame.fin:
+                if not self._received:
+                    self._pass_on_soon()
+                self._received.append(b"".join(self._fragments))
+                self._fragments.clear()
 
-    def _take_statuses(self, payload: bytes) -> bool:
-        """Queue the status events of a message.
+    def _pass_on_soon(self) -> None:
+        """Pass messages on when all that came together are here, which costs least."""
+        asyncio.get_running_loop().call_soon(self._pass_on)
 
-        Returns:
-            Whether the message held nothing else.
-        """
+    def _pass_on(self) -> None:
+        frames, self._received = self._received, []
+        try:
+            for frame in self._on_frames(frames):
+                self._take_statuses(frame)
+        except Exception as error:
+            # The stream must not go on as if nothing were missing: the next session notes a gap.
+            self._close_reason = f"a message could not be handled: {error!r}"
+            if self._transport is not None:
+                self._transport.disconnect()
+            raise
+
+    def _take_statuses(self, payload: bytes) -> None:
+        """Queue the status events of a message."""
         try:
             events = _statuses.decode(payload)
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            return False
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            log.warning("a status of the vendor cannot be read: %s", error)
+            return
         for event in events:
             if event.ev == "status":
                 self._statuses.put_nowait(event)
-        return all(event.ev == "status" for event in events)
 
     def pause(self, paused: bool) -> None:
         """Stop or resume reading from the socket."""
@@ -137,6 +156,7 @@ class VendorSession(WSListener):
         self,
         url: str,
         key: str,
+        topics: Sequence[str],
         settings: StreamSettings,
         on_state: Callable[[str], None],
     ) -> None:
@@ -145,7 +165,8 @@ class VendorSession(WSListener):
         Args:
             url: WebSocket address.
             key: The account's key; sent in the auth message only.
-            settings: Channels and timeouts.
+            topics: What to subscribe to.
+            settings: Timeouts.
             on_state: Told ``connecting``, ``authenticating``, ``subscribing`` and ``streaming``.
 
         Raises:
@@ -164,7 +185,7 @@ class VendorSession(WSListener):
             async with asyncio.timeout(settings.handshake_timeout):
                 await self._expect("auth_success", watch)
             on_state("subscribing")
-            await self._subscribe(settings.channel_list(), settings.handshake_timeout, watch)
+            await self._subscribe(topics, settings.handshake_timeout, watch)
             on_state("streaming")
             while True:
                 _reject(await self._next_status(watch))
@@ -221,21 +242,27 @@ class VendorSession(WSListener):
                 return status
 
     async def _subscribe(
-        self, channels: Sequence[str], seconds: float, watch: asyncio.Future[None]
+        self, topics: Sequence[str], seconds: float, watch: asyncio.Future[None]
     ) -> None:
-        """Subscribe and wait for the vendor's word on each channel: unknown ones meet silence."""
-        missing = set(channels)
-        self._send({"action": "subscribe", "params": ",".join(channels)})
+        """Subscribe and wait for the vendor's word on each topic: unknown ones meet silence.
+
+        Raises:
+            StreamEnded: It acknowledged none of them for so many seconds.
+        """
+        missing = dict.fromkeys(topics)
+        for part in chunks(topics):
+            self._send({"action": "subscribe", "params": ",".join(part)})
         try:
-            async with asyncio.timeout(seconds):
-                while missing:
+            while missing:
+                async with asyncio.timeout(seconds):
                     status = await self._expect("success", watch)
-                    missing.discard(status.message.partition("subscribed to:")[2].strip())
+                missing.pop(status.message.partition("subscribed to:")[2].strip(), None)
         except TimeoutError as error:
-            raise StreamEnded(
-                f"the vendor did not acknowledge {', '.join(sorted(missing))}: "
-                "is the channel spelled as in A.*?"
-            ) from error
+            silence = f"the vendor did not acknowledge {shown(list(missing))}"
+            if len(missing) == len(topics):
+                raise StreamEnded(f"{silence}: is the topic spelled as in A.*?") from error
+            self.unacknowledged = list(missing)
+            log.error("%s: the stream goes on without", silence)
 
     def _send(self, message: dict[str, str]) -> None:
         if self._transport is not None:

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,10 @@ from polygon_assets.sessions import session
 
 SLEEP = ["python", "-c", "import time; time.sleep(60)"]
 """What the services run here: nothing that touches the rest."""
+
+
+RECEIVED = datetime(2026, 1, 5, 15, tzinfo=UTC)
+"""When the producer had every bar of ``store_bars``."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +95,7 @@ class Outside:
             )
         made.kafka.create_topics(1)
         with made.clickhouse.client() as client:
-            schema.apply(client, made.clickhouse.ticks)
+            schema.apply(client, schema.TICKS, {"database": made.clickhouse.ticks})
         made.create_services()
         yield made
         for service in SERVICES:
@@ -153,8 +157,8 @@ class Outside:
         cluster = self.stream_services.cluster
         return set(client.list_tasks(cluster=cluster, serviceName=SINK)["taskArns"])
 
-    def send(self, messages: int) -> None:
-        """Put messages into the bars topic, spread over its partitions."""
+    def send(self, messages: int, topic: str = "") -> None:
+        """Put messages into a topic, the bars' unless named, spread over its partitions."""
         producer = Producer(
             {
                 "bootstrap.servers": self.kafka.bootstrap_servers,
@@ -162,7 +166,7 @@ class Outside:
             }
         )
         for number in range(messages):
-            producer.produce(self.kafka.bars_topic, b"{}", partition=number % 4)
+            producer.produce(topic or self.kafka.bars_topic, b"{}", partition=number % 4)
         assert producer.flush(30) == 0
 
     def settle(self, behind: int = 0) -> None:
@@ -171,21 +175,29 @@ class Outside:
         ends[0] -= behind
         self._commit(ends)
 
+    def settle_to(self, offset: int, topic: str = "") -> None:
+        """Commit the same offset for the sink in every partition of a topic."""
+        self._commit(dict.fromkeys(range(4), offset), topic)
+
     def fall_back(self) -> None:
         """Commit the beginning for the sink."""
-        self._commit(dict.fromkeys(range(4), 0))
+        self.settle_to(0)
 
-    def _commit(self, offsets: dict[int, int]) -> None:
+    def _commit(self, offsets: dict[int, int], topic: str = "") -> None:
         group = {"group.id": self.kafka.consumer_group}
         consumer = Consumer({"bootstrap.servers": self.kafka.bootstrap_servers, **group})
-        parts = [TopicPartition(self.kafka.bars_topic, n, at) for n, at in offsets.items()]
+        name = topic or self.kafka.bars_topic
+        parts = [TopicPartition(name, number, at) for number, at in offsets.items()]
         consumer.commit(offsets=parts, asynchronous=False)
         consumer.close()
 
     def store_bars(self, day: str, seconds: int) -> None:
         """Second bars of a session, from its open on, with an earlier version of the first."""
         opened = session(date.fromisoformat(day)).open_at
-        columns = ["session_date", "symbol", "bar_start", "open", "volume", "kafka_offset"]
+        columns = [
+            *("session_date", "symbol", "bar_start", "open", "high", "low", "close"),
+            *("vwap", "volume", "kafka_partition", "kafka_offset", "received_at"),
+        ]
         with self.clickhouse.client() as client:
             # Versions that arrive in one block would be one row at once.
             for version, offsets in enumerate([range(1), range(seconds)]):
@@ -194,16 +206,43 @@ class Outside:
                         date.fromisoformat(day),
                         "AAPL",
                         opened + timedelta(seconds=at),
-                        20,
-                        1,
+                        *(20, 20, 20, 20),
+                        *(20, 1),
+                        0,
                         version,
+                        RECEIVED,
                     )
                     for at in offsets
                 ]
                 client.insert(f"{self.clickhouse.ticks}.bars_1s", rows, column_names=columns)
 
+    def write_batches(self, rows: int, latency_ms: int, topic: str = "") -> None:
+        """What a sink notes: every bar of ``store_bars`` could be queried so much later."""
+        with self.clickhouse.client() as client:
+            client.insert(
+                f"{self.clickhouse.ticks}.sink_batches",
+                [
+                    (
+                        topic or self.kafka.bars_topic,
+                        0,
+                        0,
+                        5,
+                        rows,
+                        RECEIVED + timedelta(milliseconds=latency_ms),
+                    )
+                ],
+                column_names=[
+                    "topic",
+                    "kafka_partition",
+                    "first_offset",
+                    "last_offset",
+                    "rows",
+                    "queryable_at",
+                ],
+            )
 
-def eventually(condition: Callable[[], bool], seconds: float = 8.0) -> None:
+
+def eventually(condition: Callable[[], bool], seconds: float = 30.0) -> None:
     """Wait until something is true."""
     deadline = time.monotonic() + seconds
     while not condition():

@@ -5,6 +5,7 @@ from typing import Any
 
 import dagster as dg
 import pytest
+from dagster._utils.schedules import schedule_execution_time_iterator
 from sensors_support import schedule_tick
 
 from polygon_assets.sessions import NEW_YORK
@@ -17,7 +18,7 @@ pytestmark = pytest.mark.xdist_group("sensors")
     [
         ("2025-11-21T17:30:00-05:00", "2025-11-21"),  # Friday
         ("2025-11-26T17:30:00-05:00", "2025-11-26"),  # the day before Thanksgiving
-        ("2025-11-28T17:30:00-05:00", "2025-11-28"),  # the half day after it
+        ("2025-11-28T14:30:00-05:00", "2025-11-28"),  # the half day after it
         ("2025-07-02T21:30:00+00:00", "2025-07-02"),  # as the daemon has it, in UTC
     ],
 )
@@ -48,19 +49,18 @@ def test_skips_a_closed_day(
     assert found.skip_message == f"{day} is not an NYSE session"
 
 
-def test_ticks_on_weekdays_at_half_past_five_in_new_york(repository: Any) -> None:
+def test_ticks_on_weekdays_after_the_close_of_half_and_full_days(repository: Any) -> None:
     schedule = repository.get_schedule_def("after_close")
     start = datetime(2025, 11, 1, tzinfo=NEW_YORK)  # Saturday; the clocks change on Sunday
-    ticks = schedule.execution_timezone, schedule.cron_schedule
-    assert ticks == ("America/New_York", "30 17 * * 1-5")
-    from dagster._utils.schedules import schedule_execution_time_iterator
-
-    times = schedule_execution_time_iterator(start.timestamp(), ticks[1], ticks[0])
-    found = [next(times) for _ in range(6)]
-    assert [time.strftime("%a %d %H:%M") for time in found] == [
-        *("Mon 03 17:30", "Tue 04 17:30", "Wed 05 17:30", "Thu 06 17:30", "Fri 07 17:30"),
-        "Mon 10 17:30",
+    times = schedule_execution_time_iterator(
+        start.timestamp(), schedule.cron_schedule, schedule.execution_timezone
+    )
+    found = [next(times).strftime("%a %d %H:%M") for _ in range(12)]
+    assert found[::2] == [
+        *("Mon 03 14:30", "Tue 04 14:30", "Wed 05 14:30", "Thu 06 14:30", "Fri 07 14:30"),
+        "Mon 10 14:30",
     ]
+    assert found[1::2] == [one.replace("14:30", "17:30") for one in found[::2]]
 
 
 def test_asks_for_the_job_that_computes_both_halves(repository: Any) -> None:

@@ -44,9 +44,21 @@ async def handshake(socket_, key: str = "sandbox") -> bool:
         await socket_.send(status("auth_failed", "authentication failed"))
         return False
     await socket_.send(status("auth_success", "authenticated"))
-    for channel in json.loads(await socket_.recv())["params"].split(","):
-        await socket_.send(status("success", f"subscribed to: {channel}"))
+    await acknowledge(socket_)
     return True
+
+
+async def acknowledge(socket_, silent: tuple[str, ...] = ()) -> list[str]:
+    """Answer one subscribe message; to some topics with silence, as to unknown ones.
+
+    Returns:
+        The topics of the message.
+    """
+    topics = json.loads(await socket_.recv())["params"].split(",")
+    for topic in topics:
+        if topic not in silent:
+            await socket_.send(status("success", f"subscribed to: {topic}"))
+    return topics
 
 
 Session = Callable[[object], Awaitable[None]]
@@ -176,7 +188,7 @@ def stop_program(process: subprocess.Popen, seconds: float = 10) -> int:
         raise
 
 
-def wait_until(condition: Callable[[], object], seconds: float = 15, what: str = "") -> object:
+def wait_until(condition: Callable[[], object], seconds: float = 60, what: str = "") -> object:
     """The first true answer of the condition."""
     deadline = time.time() + seconds
     while time.time() < deadline:

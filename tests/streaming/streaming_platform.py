@@ -5,6 +5,7 @@ import uuid
 
 import clickhouse_connect
 from polygon_stream import schema
+from polygon_stream.channels import CHANNELS
 from polygon_stream.settings import KafkaSettings, TopicSettings
 from polygon_stream.topics import ensure_topics
 from streaming_helpers import (
@@ -52,7 +53,8 @@ class Platform:
         self.programs: list = []
 
     def _reachable(self, kafka: KafkaSettings) -> bool:
-        ensure_topics(kafka, [self.topics.agg_1s, self.topics.dead_letter], 4)
+        names = [channel.topic(self.topics) for channel in CHANNELS]
+        ensure_topics(kafka, names, 4)
         return True
 
     def client(self):
@@ -98,7 +100,7 @@ class Platform:
         """How many different messages are in the table."""
         return self.rows(what="uniqExact(kafka_partition, kafka_offset)")[0][0]
 
-    def wait_for_rows(self, count: int, seconds: float = 20) -> None:
+    def wait_for_rows(self, count: int, seconds: float = 60) -> None:
         wait_until(lambda: self.rows() == [(count,)], seconds, f"{count} rows, not {self.rows()}")
 
     def stop(self) -> None:
@@ -111,7 +113,7 @@ class Platform:
 def watch_arrivals(platform: Platform) -> None:
     """Collect every row that is ever inserted, by a materialized view into a plain table."""
     client = platform.client()
-    schema.apply(client, platform.name)
+    schema.apply(client, schema.TICKS, {"database": platform.name})
     client.command(
         f"CREATE TABLE {platform.name}.arrivals (kafka_partition UInt16, kafka_offset UInt64) "
         "ENGINE = MergeTree ORDER BY () SETTINGS non_replicated_deduplication_window = 10000"

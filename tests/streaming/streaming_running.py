@@ -32,7 +32,7 @@ class Running:
         settings = KafkaSettings(bootstrap_servers=kafka.address)
         self.publisher = Publisher(producer_config(settings, 1) | config, 100_000)
         self.producer = StreamProducer(
-            PolygonSettings(ws_url=url),
+            PolygonSettings(ws_url=url, rest_url="http://127.0.0.1:1"),
             StreamSettings(**QUICK | overrides),
             kafka.topics,
             self.publisher,

@@ -21,7 +21,7 @@ from streaming_helpers import (
 from streaming_running import running
 
 
-@pytest.mark.parametrize("code", [1000, 1001, 0, 1008])
+@pytest.mark.parametrize("code", [1000, 1001, 0, 1008, 1009, 1011, 1012, 1013, 4000])
 async def test_every_close_is_a_reconnect_with_a_gap_record(kafka, code):
     first = sends(frame(bar("AAPL", 1)), then=code)
     async with running(kafka, first, sends(frame(bar("AAPL", 3)))) as run:
@@ -31,6 +31,7 @@ async def test_every_close_is_a_reconnect_with_a_gap_record(kafka, code):
         (gap,) = [json.loads(m.value()) for m in run.written(kafka.topics.gaps)]
     assert gap["disconnected_at"] < gap["reconnected_at"]
     assert gap["last_event_at"] == "2023-11-14T22:13:22.000+00:00"
+    assert gap["event_at"] == "2023-11-14T22:13:24.000+00:00"
     assert str(code or 1006) in gap["reason"]
 
 
@@ -98,19 +99,49 @@ async def test_the_restart_of_the_producer_is_a_gap(kafka):
     assert last is not None
     assert last[1] == 1_700_000_006
 
-    second = 1_700_000_006
-    for event in (second + 60, second - 900, second - 3 * 3600, second + 24 * 3600):
+    second, hour = 1_700_000_006, 3600
+    later_events = (
+        [second + 60],
+        [second - 900, second + 70],
+        [second - 3 * hour],
+        [second + 24 * hour],
+    )
+    for events in later_events:
         publisher = Publisher(producer_config(settings, 1), 10)
         gaps = GapLog(topics, publisher)
         received, event_time = last
         gaps.open(received, "the producer was restarted", event_time, needs_event=True)
         gaps.close(received + 5)
-        gaps.confirm(event)
+        # A bar that is sent again, fifteen minutes late, does not tell where the hole ends.
+        assert [gaps.confirm(event) for event in events] == [False] * (len(events) - 1) + [True]
         assert publisher.drain(10) == 0
     # An event of an earlier hour is a replay, one of another day a new session: nothing is missing.
     records = [json.loads(message.value()) for message in kafka.read(topics.gaps)]
     assert [record["reason"] for record in records] == ["the producer was restarted"] * 2
     assert records[0]["last_event_at"] == "2023-11-14T22:13:26.000+00:00"
+    assert {record["event_at"] for record in records} == {
+        "2023-11-14T22:14:26.000+00:00", "2023-11-14T22:14:36.000+00:00",
+    }  # fmt: skip
+
+
+async def test_breaks_without_an_event_between_them_are_one_gap(kafka):
+    script = [sends(frame(bar("AAPL", 1)), then=1001), sends(then=1011), sends(then=1012)]
+    async with running(kafka, *script, sends(frame(bar("AAPL", 9)))) as run:
+        await until(lambda: run.facts()["events"] == 2)
+        await run.stop()
+        (gap,) = [json.loads(m.value()) for m in run.written(kafka.topics.gaps)]
+    assert gap["last_event_at"] == "2023-11-14T22:13:22.000+00:00"
+    assert gap["event_at"] == "2023-11-14T22:13:30.000+00:00"
+    assert "1012" in gap["reason"]
+
+
+async def test_a_gap_that_no_event_ends_is_written_at_the_end(kafka):
+    async with running(kafka, sends(frame(bar("AAPL", 1)), then=1001), sends()) as run:
+        await until(lambda: len(run.vendor.connected_at) == 2)
+        await until(lambda: run.facts()["state"] == "streaming")
+        await run.stop()
+        (gap,) = [json.loads(m.value()) for m in run.written(kafka.topics.gaps)]
+    assert gap["event_at"] is None
 
 
 async def test_bytes_that_are_no_websocket_frame_end_the_session(kafka):

@@ -1,11 +1,18 @@
 """Checks on what the stream wrote."""
 
+from collections.abc import Sequence
+
 import dagster as dg
 
 from polygon_assets.checks import Rule, clickhouse_checks
-from polygon_assets.defs.ticks.assets import BARS_1S, BARS_TOPIC, DEAD_LETTER_TOPIC, GAPS_TOPIC
-from polygon_assets.defs.ticks.control import MAX_LAG
+from polygon_assets.code_versions import METADATA_KEY, code_version
+from polygon_assets.defs.ticks.assets import BARS_1S, DEAD_LETTER_TOPIC, GAPS_TOPIC, MARKET_TOPICS
+from polygon_assets.defs.ticks.lag import MAX_LAG
+from polygon_assets.defs.ticks.tables import TABLE_RULES
+from polygon_assets.policies import check_metadata
 from polygon_assets.resources.kafka import Kafka
+
+VERSION = {METADATA_KEY: code_version(__name__)}
 
 WINDOW = "session_date BETWEEN {first:Date} AND {last:Date}"
 
@@ -33,23 +40,35 @@ BARS_RULES = [
 ]
 
 
-@dg.asset_check(
-    asset=dg.AssetKey(BARS_TOPIC),
-    description="The sink keeps up: its lag is below the limit at which it is restarted.",
-)
-def sink_keeps_up(kafka: Kafka) -> dg.AssetCheckResult:
-    """Compare the sink's lag with the limit."""
-    lag = sum(kafka.lag().values())
-    return dg.AssetCheckResult(
-        passed=lag <= MAX_LAG,
-        description=f"The sink is {lag} messages behind; the limit is {MAX_LAG}.",
-        metadata={"lag": lag, "limit": MAX_LAG},
+def keeps_up_check(key: Sequence[str]) -> dg.AssetChecksDefinition:
+    """The check that the sink keeps up with one topic."""
+
+    @dg.asset_check(
+        asset=dg.AssetKey(key),
+        name="sink_keeps_up",
+        description="The sink keeps up: its lag is below the limit at which one more is started.",
+        metadata=VERSION | check_metadata(key, "ERROR"),
     )
+    def sink_keeps_up(kafka: Kafka) -> dg.AssetCheckResult:
+        topic = kafka.topics()[key[-1]]
+        lag = sum(kafka.lag(topic).values())
+        return dg.AssetCheckResult(
+            passed=lag <= MAX_LAG,
+            description=f"The sink is {lag} messages of {topic} behind; the limit is {MAX_LAG}.",
+            metadata={"lag": lag, "limit": MAX_LAG},
+        )
+
+    return sink_keeps_up
+
+
+keeps_up_checks = {key: keeps_up_check(key) for key in MARKET_TOPICS}
+"""Topic's asset key -> its check."""
 
 
 @dg.asset_check(
     asset=dg.AssetKey(GAPS_TOPIC),
     description="The producer was connected without interruption.",
+    metadata=VERSION | check_metadata(GAPS_TOPIC, "WARN"),
 )
 def no_gaps(kafka: Kafka) -> dg.AssetCheckResult:
     """Count the gap records that the topic holds."""
@@ -59,6 +78,7 @@ def no_gaps(kafka: Kafka) -> dg.AssetCheckResult:
 @dg.asset_check(
     asset=dg.AssetKey(DEAD_LETTER_TOPIC),
     description="Every message was understood.",
+    metadata=VERSION | check_metadata(DEAD_LETTER_TOPIC, "WARN"),
 )
 def no_dead_letters(kafka: Kafka) -> dg.AssetCheckResult:
     """Count the dead letters that the topic holds."""
@@ -76,8 +96,9 @@ def _empty_topic(kafka: Kafka, topic: str, what: str) -> dg.AssetCheckResult:
 
 
 ticks_checks = [
-    sink_keeps_up,
+    *keeps_up_checks.values(),
     no_gaps,
     no_dead_letters,
     *clickhouse_checks(BARS_1S, BARS_RULES),
+    *(check for key, rules in TABLE_RULES.items() for check in clickhouse_checks(key, rules)),
 ]

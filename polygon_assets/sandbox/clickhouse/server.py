@@ -16,6 +16,7 @@ from polygon_assets.sandbox.clickhouse.body import BrokenRequestError, RequestBo
 from polygon_assets.sandbox.clickhouse.engine import Engine
 from polygon_assets.sandbox.clickhouse.errors import ClickHouseError, not_supported
 from polygon_assets.sandbox.clickhouse.execute import Done, execute
+from polygon_assets.sandbox.clickhouse.play import PAGE
 from polygon_assets.sandbox.clickhouse.request import (
     address_parameters,
     authenticate,
@@ -35,7 +36,9 @@ from polygon_assets.sandbox.server_start import HOST
 _IDLE_CONNECTION_SECONDS = 300
 _QUERY_PATHS = ("/", "/query")
 _HEALTH_PATHS = ("/ping", "/replicas_status")
-_NO_HANDLE = "There is no handle %s. Use / for queries, /ping and /healthz for health checks.\n"
+_NO_HANDLE = (
+    "There is no handle %s. Use / or /play for queries, /ping and /healthz for health checks.\n"
+)
 
 
 @dataclass(frozen=True)
@@ -129,6 +132,8 @@ class Handler(BaseHTTPRequestHandler):
         path = urlsplit(self.path)
         if path.path in _HEALTH_PATHS or (path.path == "/" and not path.query):
             send(self, 200, b"Ok.\n", {"Content-Type": "text/html; charset=UTF-8"})
+        elif path.path == "/play":
+            send(self, 200, PAGE, {"Content-Type": "text/html; charset=UTF-8"})
         elif path.path == "/healthz":
             engine = self._server.backend.engine
             facts = {"status": "ok", "version": engine.version, "data_bytes": engine.data_bytes()}

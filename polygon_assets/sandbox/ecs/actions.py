@@ -3,9 +3,9 @@
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
 
 from polygon_assets.sandbox.ecs import errors
+from polygon_assets.sandbox.ecs.fields import Fields, count_of_tasks, page, required
 from polygon_assets.sandbox.ecs.names import arn, short
 from polygon_assets.sandbox.ecs.scheduler import Scheduler
 from polygon_assets.sandbox.ecs.state import (
@@ -23,7 +23,6 @@ from polygon_assets.sandbox.ecs.views import (
     task_view,
 )
 
-Fields = dict[str, Any]
 Action = Callable[[Fields], Awaitable[Fields]]
 
 _ECHOED_SERVICE_FIELDS = (
@@ -51,8 +50,12 @@ class EcsActions:
         actions: dict[str, Action] = {
             "CreateCluster": self._create_cluster,
             "DescribeClusters": self._describe_clusters,
+            "ListClusters": self._list_clusters,
+            "DeleteCluster": self._delete_cluster,
             "RegisterTaskDefinition": self._register_task_definition,
             "DescribeTaskDefinition": self._describe_task_definition,
+            "ListTaskDefinitions": self._list_task_definitions,
+            "DeregisterTaskDefinition": self._deregister_task_definition,
             "CreateService": self._create_service,
             "UpdateService": self._update_service,
             "DescribeServices": self._describe_services,
@@ -84,29 +87,67 @@ class EcsActions:
             ],
         }
 
+    async def _list_clusters(self, fields: Fields) -> Fields:
+        arns = [arn("cluster", name) for name in self._state.clusters]
+        return page("clusterArns", arns, fields, default_size=100)
+
+    async def _delete_cluster(self, fields: Fields) -> Fields:
+        name = self._cluster(fields)
+        services = [one for one in self._state.services if one.cluster == name]
+        if any(service.status == "ACTIVE" for service in services):
+            raise errors.cluster_contains("Services")
+        if any(task.cluster == name and task.alive for task in self._scheduler.runner.all()):
+            raise errors.cluster_contains("Tasks")
+        view = self._cluster_view(name) | {"status": "INACTIVE"}
+        self._state.services = [one for one in self._state.services if one not in services]
+        del self._state.clusters[name]
+        self._changed()
+        return {"cluster": view}
+
     async def _register_task_definition(self, fields: Fields) -> Fields:
-        family = _required(fields, "family")
-        containers: list[Fields] = _required(fields, "containerDefinitions")
+        family = required(fields, "family")
+        containers: list[Fields] = required(fields, "containerDefinitions")
         if len(containers) != 1:
             raise errors.client_error(
                 f"The sandbox runs tasks of one container; {family} has {len(containers)}."
             )
-        _required(containers[0], "name")
+        required(containers[0], "name")
         body = {key: value for key, value in fields.items() if key not in ("family", "tags")}
         definition = self._state.register(family, body)
         self._changed()
         return {"taskDefinition": definition_view(definition)}
 
     async def _describe_task_definition(self, fields: Fields) -> Fields:
-        definition = self._state.find_definition(_required(fields, "taskDefinition"))
+        definition = self._state.find_definition(required(fields, "taskDefinition"))
         if definition is None:
             raise errors.client_error("Unable to describe task definition.")
         return {"taskDefinition": definition_view(definition)}
 
+    async def _list_task_definitions(self, fields: Fields) -> Fields:
+        family, status = fields.get("familyPrefix"), fields.get("status", "ACTIVE")
+        found = [
+            one
+            for one in self._state.definitions
+            if family in (None, one.family) and one.status == status
+        ]
+        found.sort(key=lambda one: (one.family, one.revision), reverse=fields.get("sort") == "DESC")
+        arns = [definition.arn for definition in found]
+        return page("taskDefinitionArns", arns, fields, default_size=100)
+
+    async def _deregister_task_definition(self, fields: Fields) -> Fields:
+        definition = self._state.find_definition(required(fields, "taskDefinition"))
+        if definition is None:
+            raise errors.client_error("The specified task definition does not exist.")
+        # Services that use it go on, as in AWS; nothing new can.
+        definition.status = "INACTIVE"
+        definition.deregistered_at = time.time()
+        self._changed()
+        return {"taskDefinition": definition_view(definition)}
+
     async def _create_service(self, fields: Fields) -> Fields:
         cluster = self._cluster(fields)
-        name = _required(fields, "serviceName")
-        definition = self._definition(_required(fields, "taskDefinition"))
+        name = required(fields, "serviceName")
+        definition = self._definition(required(fields, "taskDefinition"))
         existing = self._state.find_service(cluster, name)
         if existing is not None and existing.status == "ACTIVE":
             raise errors.invalid_parameter("Creation of service was not idempotent.")
@@ -115,7 +156,7 @@ class EcsActions:
         service = Service(
             name=name,
             cluster=cluster,
-            desired_count=_count(fields.get("desiredCount", 0)),
+            desired_count=count_of_tasks(fields.get("desiredCount", 0)),
             deployment=Deployment(definition.arn, time.time()),
             created_at=time.time(),
             body={key: fields[key] for key in _ECHOED_SERVICE_FIELDS if key in fields},
@@ -129,13 +170,13 @@ class EcsActions:
         service = self._service(fields)
         if service.status != "ACTIVE":
             raise errors.service_not_active()
-        reference = fields.get("taskDefinition") or service.deployment.task_definition
-        definition = self._definition(reference)
+        wanted = service.deployment.task_definition
+        if "taskDefinition" in fields:
+            wanted = self._definition(fields["taskDefinition"]).arn
         if "desiredCount" in fields:
-            service.desired_count = _count(fields["desiredCount"])
-        changed = definition.arn != service.deployment.task_definition
-        if changed or fields.get("forceNewDeployment"):
-            service.deployment = Deployment(definition.arn, time.time())
+            service.desired_count = count_of_tasks(fields["desiredCount"])
+        if wanted != service.deployment.task_definition or fields.get("forceNewDeployment"):
+            service.deployment = Deployment(wanted, time.time())
         _apply_deployment_configuration(service, fields)
         self._changed()
         return {"service": self._service_view(service)}
@@ -144,7 +185,7 @@ class EcsActions:
         cluster = self._cluster(fields)
         found: list[Fields] = []
         failures: list[Fields] = []
-        for name in map(short, _required(fields, "services")):
+        for name in map(short, required(fields, "services")):
             service = self._state.find_service(cluster, name)
             if service is None:
                 failures.append({"arn": arn("service", cluster, name), "reason": "MISSING"})
@@ -159,7 +200,7 @@ class EcsActions:
             for service in self._state.services
             if service.cluster == cluster and service.status == "ACTIVE"
         ]
-        return _page("serviceArns", arns, fields, default_size=10)
+        return page("serviceArns", arns, fields, default_size=10)
 
     async def _delete_service(self, fields: Fields) -> Fields:
         service = self._service(fields)
@@ -175,12 +216,12 @@ class EcsActions:
 
     async def _run_task(self, fields: Fields) -> Fields:
         cluster = self._cluster(fields)
-        definition = self._definition(_required(fields, "taskDefinition"))
+        definition = self._definition(required(fields, "taskDefinition"))
         token = fields.get("clientToken")
         if token in self._by_client_token:
             return {"tasks": [task_view(t) for t in self._by_client_token[token]], "failures": []}
         tasks: list[Task] = []
-        for _ in range(_count(fields.get("count", 1))):
+        for _ in range(count_of_tasks(fields.get("count", 1))):
             group = fields.get("group") or f"family:{definition.family}"
             overrides = fields.get("overrides") or {}
             task = Task(cluster, definition, group, fields.get("startedBy", ""), overrides)
@@ -205,13 +246,13 @@ class EcsActions:
             and fields.get("startedBy") in (None, task.started_by)
             and (name is None or task.group == f"service:{short(name)}")
         ]
-        return _page("taskArns", arns, fields, default_size=100)
+        return page("taskArns", arns, fields, default_size=100)
 
     async def _describe_tasks(self, fields: Fields) -> Fields:
         cluster = self._cluster(fields)
         found: list[Fields] = []
         failures: list[Fields] = []
-        for task_id in map(short, _required(fields, "tasks")):
+        for task_id in map(short, required(fields, "tasks")):
             task = self._scheduler.runner.find(task_id)
             if task is None or task.cluster != cluster:
                 failures.append({"arn": arn("task", cluster, task_id), "reason": "MISSING"})
@@ -221,7 +262,7 @@ class EcsActions:
 
     async def _stop_task(self, fields: Fields) -> Fields:
         cluster = self._cluster(fields)
-        task = self._scheduler.runner.find(short(_required(fields, "task")))
+        task = self._scheduler.runner.find(short(required(fields, "task")))
         if task is None or task.cluster != cluster:
             raise errors.invalid_parameter("The referenced task was not found.")
         self._scheduler.runner.stop(task, fields.get("reason") or "Task stopped by user")
@@ -237,11 +278,13 @@ class EcsActions:
         definition = self._state.find_definition(reference)
         if definition is None:
             raise errors.client_error("TaskDefinition not found.")
+        if definition.status != "ACTIVE":
+            raise errors.client_error("TaskDefinition is inactive")
         return definition
 
     def _service(self, fields: Fields) -> Service:
         cluster = self._cluster(fields)
-        service = self._state.find_service(cluster, short(_required(fields, "service")))
+        service = self._state.find_service(cluster, short(required(fields, "service")))
         if service is None:
             raise errors.service_not_found()
         return service
@@ -260,29 +303,9 @@ class EcsActions:
         self._scheduler.wake()
 
 
-def _required(fields: Fields, name: str) -> Any:
-    value = fields.get(name)
-    if not value:
-        raise errors.invalid_parameter(f"{name} is required.")
-    return value
-
-
-def _count(value: Any) -> int:
-    if not isinstance(value, int) or value < 0:
-        raise errors.invalid_parameter(f"{value!r} is not a count of tasks.")
-    return value
-
-
 def _apply_deployment_configuration(service: Service, fields: Fields) -> None:
     configuration = fields.get("deploymentConfiguration") or {}
     service.maximum_percent = configuration.get("maximumPercent", service.maximum_percent)
     service.minimum_healthy_percent = configuration.get(
         "minimumHealthyPercent", service.minimum_healthy_percent
     )
-
-
-def _page(key: str, arns: list[str], fields: Fields, default_size: int) -> Fields:
-    start = int(fields.get("nextToken") or 0)
-    end = start + int(fields.get("maxResults") or default_size)
-    page: Fields = {key: arns[start:end]}
-    return page | {"nextToken": str(end)} if end < len(arns) else page

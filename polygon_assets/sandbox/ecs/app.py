@@ -19,6 +19,7 @@ from polygon_assets.sandbox.ecs.actions import EcsActions
 from polygon_assets.sandbox.ecs.errors import EcsError
 from polygon_assets.sandbox.ecs.scheduler import Scheduler
 from polygon_assets.sandbox.ecs.state import State
+from polygon_assets.sandbox.ecs.tasks import Slowness
 
 log = logging.getLogger(__name__)
 
@@ -26,9 +27,9 @@ _TARGET = "AmazonEC2ContainerServiceV20141113."
 STOP_SECONDS = 1.8
 
 
-def build_app(folder: Path, state: State) -> Starlette:
+def build_app(folder: Path, state: State, slowness: Slowness) -> Starlette:
     """The server for the state of one data directory."""
-    scheduler = Scheduler(folder, state)
+    scheduler = Scheduler(folder, state, slowness)
     actions = EcsActions(folder, state, scheduler)
 
     @contextlib.asynccontextmanager

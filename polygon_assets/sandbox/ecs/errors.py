@@ -31,6 +31,14 @@ def cluster_not_found() -> EcsError:
     return EcsError("ClusterNotFoundException", "Cluster not found.")
 
 
+def cluster_contains(what: str) -> EcsError:
+    """A cluster with services or tasks cannot be deleted."""
+    return EcsError(
+        f"ClusterContains{what}Exception",
+        f"The Cluster cannot be deleted while {what} are active.",
+    )
+
+
 def service_not_found() -> EcsError:
     """No service of that name in the cluster."""
     return EcsError("ServiceNotFoundException", "Service not found.")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from polygon_assets.sandbox.ecs.errors import EcsError
 from polygon_assets.sandbox.ecs.state import Service, State
-from polygon_assets.sandbox.ecs.tasks import Task, TaskRunner
+from polygon_assets.sandbox.ecs.tasks import Slowness, Task, TaskRunner
 
 log = logging.getLogger(__name__)
 
@@ -46,12 +46,12 @@ class Crashes:
 class Scheduler:
     """Compares services with tasks several times a second and starts or stops one."""
 
-    def __init__(self, folder: Path, state: State) -> None:
+    def __init__(self, folder: Path, state: State, slowness: Slowness) -> None:
         """Nothing runs before ``run``."""
         self._state = state
         self._wake = asyncio.Event()
         self._crashes: dict[str, Crashes] = {}
-        self.runner = TaskRunner(folder, self.wake)
+        self.runner = TaskRunner(folder, self.wake, slowness)
 
     def wake(self) -> None:
         """Something changed: look at once."""
@@ -86,8 +86,7 @@ class Scheduler:
         for task in tasks:
             if not task.alive and task.stop_code == "EssentialContainerExited":
                 crashes.note(task, now)
-        alive = [task for task in tasks if task.alive]
-        wanted = [task for task in alive if task.desired_status == "RUNNING"]
+        wanted = [task for task in tasks if task.alive and task.desired_status == "RUNNING"]
         current = [task for task in wanted if task.started_by == service.deployment.id]
         outdated = [task for task in wanted if task.started_by != service.deployment.id]
 
@@ -98,8 +97,10 @@ class Scheduler:
         dispensable = len(wanted) - len(current[desired:]) - healthy_minimum
         for task in outdated[: max(0, dispensable)]:
             self.runner.stop(task, "Deployment", "ServiceSchedulerInitiated")
-        # A task that is stopping still counts: its process may still be at work.
-        room = math.floor(desired * service.maximum_percent / 100) - len(alive)
+        # As in AWS, a task that is stopping does not count, although its process may still be at
+        # work: whoever needs that there are never two waits for it before asking for the next.
+        staying = [task for task in wanted if task.desired_status == "RUNNING"]
+        room = math.floor(desired * service.maximum_percent / 100) - len(staying)
         for _ in range(min(desired - len(current), room)):
             if crashes.may_start(now):
                 await self._start(service, crashes)

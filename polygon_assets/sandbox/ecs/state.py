@@ -17,9 +17,10 @@ class TaskDefinition(msgspec.Struct):
     Attributes:
         family: Name shared by its revisions.
         revision: Counts from 1.
-        status: ``ACTIVE``.
-        registered_at: Unix time.
         body: The other fields of RegisterTaskDefinition, as given.
+        registered_at: Unix time.
+        status: ``ACTIVE``, or ``INACTIVE`` once it is deregistered.
+        deregistered_at: Unix time; 0 while it is active.
     """
 
     family: str
@@ -27,6 +28,7 @@ class TaskDefinition(msgspec.Struct):
     body: dict[str, Any]
     registered_at: float
     status: str = "ACTIVE"
+    deregistered_at: float = 0.0
 
     @property
     def arn(self) -> str:
@@ -79,12 +81,15 @@ class State(msgspec.Struct):
     services: list[Service] = []
 
     def find_definition(self, reference: str) -> TaskDefinition | None:
-        """A definition by ``family``, ``family:revision`` or ARN; the newest of a family."""
+        """A definition by ``family:revision`` or ARN, or the newest active one of a ``family``."""
         family, _, revision = reference.rpartition("/")[2].partition(":")
         found = [
             definition
             for definition in self.definitions
-            if definition.family == family and revision in ("", str(definition.revision))
+            if definition.family == family
+            and (
+                revision == str(definition.revision) if revision else definition.status == "ACTIVE"
+            )
         ]
         return max(found, key=lambda definition: definition.revision, default=None)
 
@@ -97,8 +102,8 @@ class State(msgspec.Struct):
 
     def register(self, family: str, body: dict[str, Any]) -> TaskDefinition:
         """Add the next revision of a family."""
-        newest = self.find_definition(family)
-        revision = 1 if newest is None else newest.revision + 1
+        revisions = [one.revision for one in self.definitions if one.family == family]
+        revision = max(revisions, default=0) + 1
         definition = TaskDefinition(family, revision, body, time.time())
         self.definitions.append(definition)
         return definition

@@ -8,6 +8,7 @@ import sys
 import time
 import uuid
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,8 @@ class Task:
     Attributes:
         group: ``service:NAME`` or ``family:NAME``.
         started_by: Deployment id of a service's task, or what RunTask was told.
-        last_status: ``PENDING``, ``RUNNING``, ``DEPROVISIONING`` or ``STOPPED``.
+        last_status: ``PENDING``, ``RUNNING``, ``STOPPING`` (its process was told to end),
+            ``DEPROVISIONING`` (the process has ended) or ``STOPPED``.
         desired_status: ``RUNNING`` or ``STOPPED``.
         exit_code: Of the process, once it has ended.
     """
@@ -56,6 +58,7 @@ class Task:
         self.stopped_reason: str | None = None
         self.stop_code: str | None = None
         self.exit_code: int | None = None
+        self.starting: asyncio.Task[None] | None = None
         self.stopping: asyncio.Task[None] | None = None
 
     @property
@@ -69,18 +72,33 @@ class Task:
         return self.last_status != "STOPPED"
 
 
+@dataclass(frozen=True)
+class Slowness:
+    """How long a task stays in the states in which AWS needs a while and a laptop does not.
+
+    Attributes:
+        pending: Seconds from the request to the start of the process.
+        deprovisioning: Seconds from the end of the process to ``STOPPED``.
+    """
+
+    pending: float = 0.0
+    deprovisioning: float = 0.0
+
+
 class TaskRunner:
     """Starts, stops and remembers tasks."""
 
-    def __init__(self, folder: Path, on_change: Callable[[], None]) -> None:
+    def __init__(self, folder: Path, on_change: Callable[[], None], slowness: Slowness) -> None:
         """Keep logs in ``folder/logs``.
 
         Args:
             folder: Data directory of the server; also the tasks' working directory.
-            on_change: Called after a task has ended.
+            on_change: Called after a task has changed by itself.
+            slowness: Seconds that a task stays where it is.
         """
         self._folder = folder
         self._on_change = on_change
+        self._slowness = slowness
         self._tasks: dict[str, Task] = {}
         self._processes: dict[str, asyncio.subprocess.Process] = {}
         self._lifelines: dict[str, int] = {}
@@ -100,12 +118,29 @@ class TaskRunner:
         return self._folder / "logs" / f"{task.definition.family}-{task.id}.log"
 
     async def start(self, task: Task) -> None:
-        """Start the process of a task.
+        """Start the process of a task, at once or when it has been pending for long enough.
 
         Raises:
             EcsError: The container has no command.
         """
         command, environment = command_and_environment(task.definition, task.overrides)
+        if not self._slowness.pending:
+            await self._launch(task, command, environment)
+            return
+        self._tasks[task.id] = task
+        task.starting = asyncio.create_task(self._launch_later(task, command, environment))
+
+    async def _launch_later(
+        self, task: Task, command: list[str], environment: dict[str, str]
+    ) -> None:
+        await asyncio.sleep(self._slowness.pending)
+        try:
+            await self._launch(task, command, environment)
+        except OSError as error:
+            log.error("task %s could not be started: %s", task.id, error)
+            self._end(task, f"The task failed to start: {error}", "TaskFailedToStart")
+
+    async def _launch(self, task: Task, command: list[str], environment: dict[str, str]) -> None:
         # The process ends when the write end closes: with this server, however that ends.
         read_end, write_end = os.pipe()
         environment[LIFELINE_VARIABLE] = str(read_end)
@@ -125,6 +160,7 @@ class TaskRunner:
             raise
         finally:
             os.close(read_end)
+        task.starting = None
         task.last_status = "RUNNING"
         task.started_at = time.time()
         self._tasks[task.id] = task
@@ -139,8 +175,11 @@ class TaskRunner:
         """Ask the process to end; it is killed after the definition's ``stopTimeout``."""
         if not task.alive or task.stopping is not None:
             return
+        if task.starting is not None and task.starting.cancel():
+            self._end(task, reason, code)
+            return
         task.desired_status = "STOPPED"
-        task.last_status = "DEPROVISIONING"
+        task.last_status = "STOPPING"
         task.stopped_reason = reason
         task.stop_code = code
         task.stopping = asyncio.create_task(self._stop(task))
@@ -169,13 +208,22 @@ class TaskRunner:
     async def _watch(self, task: Task, process: asyncio.subprocess.Process) -> None:
         task.exit_code = await process.wait()
         self._cut_lifeline(task.id)
-        task.last_status = task.desired_status = "STOPPED"
-        task.stopped_at = time.time()
-        task.stopped_reason = task.stopped_reason or "Essential container in task exited"
-        task.stop_code = task.stop_code or "EssentialContainerExited"
         log.info("task %s ended with exit code %d", task.id, task.exit_code)
         self._processes.pop(task.id, None)
-        self._forget(task for task in self.all() if not task.alive)
+        if self._slowness.deprovisioning:
+            task.desired_status, task.last_status = "STOPPED", "DEPROVISIONING"
+            await asyncio.sleep(self._slowness.deprovisioning)
+        self._end(
+            task,
+            task.stopped_reason or "Essential container in task exited",
+            task.stop_code or "EssentialContainerExited",
+        )
+
+    def _end(self, task: Task, reason: str, code: str) -> None:
+        task.last_status = task.desired_status = "STOPPED"
+        task.stopped_at = time.time()
+        task.stopped_reason, task.stop_code = reason, code
+        self._forget(one for one in self.all() if not one.alive)
         self._on_change()
 
     def _cut_lifeline(self, task_id: str) -> None:

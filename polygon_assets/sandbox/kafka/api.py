@@ -4,8 +4,10 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from polygon_assets.sandbox.kafka import (
+    handlers_configs,
     handlers_data,
     handlers_groups,
+    handlers_log,
     handlers_offsets,
     handlers_topics,
 )
@@ -40,8 +42,8 @@ APIS: dict[int, Api] = {
     # its record format allows are refused when they come.
     0: Api("Produce", 0, 8, handlers_data.produce),
     1: Api("Fetch", 4, 11, handlers_data.fetch),
-    2: Api("ListOffsets", 1, 5, handlers_data.list_offsets),
-    3: Api("Metadata", 1, 7, handlers_topics.metadata),
+    2: Api("ListOffsets", 1, 5, handlers_log.list_offsets),
+    3: Api("Metadata", 1, 8, handlers_topics.metadata),
     8: Api("OffsetCommit", 2, 7, handlers_offsets.offset_commit),
     9: Api("OffsetFetch", 1, 5, handlers_offsets.offset_fetch),
     10: Api("FindCoordinator", 0, 2, handlers_groups.find_coordinator),
@@ -54,10 +56,12 @@ APIS: dict[int, Api] = {
     API_VERSIONS_KEY: Api("ApiVersions", 0, 3, _api_versions, flexible_from=3),
     19: Api("CreateTopics", 0, 4, handlers_topics.create_topics),
     20: Api("DeleteTopics", 0, 3, handlers_topics.delete_topics),
+    21: Api("DeleteRecords", 0, 1, handlers_log.delete_records),
     22: Api("InitProducerId", 0, 1, handlers_data.init_producer_id),
-    32: Api("DescribeConfigs", 1, 2, handlers_topics.describe_configs),
+    32: Api("DescribeConfigs", 1, 2, handlers_configs.describe_configs),
     37: Api("CreatePartitions", 0, 1, handlers_topics.create_partitions),
     42: Api("DeleteGroups", 0, 1, handlers_offsets.delete_groups),
+    44: Api("IncrementalAlterConfigs", 0, 0, handlers_configs.incremental_alter_configs),
 }
 
 

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from polygon_assets.sandbox.kafka.configs import check_configs, resolved
+from polygon_assets.sandbox.kafka.configs import changed_configs, check_configs, resolved
 from polygon_assets.sandbox.kafka.errors import (
     ErrorCode,
     RequestRefused,
@@ -217,6 +217,28 @@ class Catalog:
         with storage_errors(self._topics_directory):
             self._open_partitions(self.topic(name), total)
             self._save(self)
+
+    def alter_configs(
+        self, name: str, changes: list[tuple[str, int, str | None]], *, validate_only: bool
+    ) -> None:
+        """Change configurations of a topic, durably and at once.
+
+        Raises:
+            RequestRefused: No such topic, as in changed_configs, or the disk refused the write.
+        """
+        topic = self.topic(name)
+        before, after = topic.configs, changed_configs(topic.configs, changes)
+        if validate_only:
+            return
+        topic.configs = after
+        try:
+            with storage_errors(self._meta_path):
+                self._save(self)
+        except RequestRefused:
+            topic.configs = before
+            raise
+        for partition in topic.partitions:
+            partition.config = resolved(after, self.retention_bytes)
 
     def delete_topic(self, name: str) -> None:
         """Delete a topic and its data.

@@ -62,6 +62,35 @@ def check_configs(configs: Mapping[str, str | None]) -> dict[str, str]:
     return {name: value for name, value in configs.items() if value is not None}
 
 
+SET, DELETE = 0, 1
+"""The changes of a configuration that this broker makes; the others are for lists."""
+
+
+def changed_configs(
+    own: Mapping[str, str], changes: list[tuple[str, int, str | None]]
+) -> dict[str, str]:
+    """A topic's own configurations after a change.
+
+    Args:
+        own: Those before.
+        changes: Name, operation (SET or DELETE) and value.
+
+    Raises:
+        RequestRefused: As in check_configs, or an operation on a list.
+    """
+    after = dict(own)
+    for name, operation, value in changes:
+        if operation == SET:
+            after |= check_configs({name: value})
+        elif operation == DELETE and name in DEFAULTS:
+            after.pop(name, None)
+        else:
+            raise RequestRefused(
+                ErrorCode.INVALID_CONFIG, f"{name}: this broker can set and delete it only"
+            )
+    return after
+
+
 def _is_number_from(value: str | None, smallest: int) -> bool:
     try:
         return value is not None and smallest <= int(value) < 2**63

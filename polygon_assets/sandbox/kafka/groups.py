@@ -11,11 +11,17 @@ and a commit from before is refused, which is what a fenced consumer must see.
 import asyncio
 import logging
 import uuid
-from collections import Counter
 from dataclasses import dataclass, field
 
 from polygon_assets.sandbox.kafka.errors import ErrorCode, RequestRefused
-from polygon_assets.sandbox.kafka.membership import GroupState, Joined, JoinRequest, Member
+from polygon_assets.sandbox.kafka.membership import (
+    GroupState,
+    Joined,
+    JoinRequest,
+    Member,
+    common_protocols,
+    elected_protocol,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -52,8 +58,12 @@ class Group:
             RequestRefused: Unknown or fenced member, id required, or no common protocol.
         """
         self._check_protocols(request)
-        member = self._member_of(request, now)
         answer: asyncio.Future[Joined] = asyncio.get_running_loop().create_future()
+        returned = self._returned_instance(request, now)
+        if returned is not None:
+            answer.set_result(returned)
+            return answer
+        member = self._member_of(request, now)
         if self._is_repeated(member, request):
             answer.set_result(self._joined(member))
             return answer
@@ -66,11 +76,8 @@ class Group:
 
     def _check_protocols(self, request: JoinRequest) -> None:
         others = [m for m in self.members.values() if m.member_id != request.member_id]
-        common = {name for name, _ in request.protocols}
-        for member in others:
-            common &= {name for name, _ in member.request.protocols}
         other_type = others and self.protocol_type != request.protocol_type
-        if not common or not request.protocol_type or other_type:
+        if not request.protocol_type or other_type or not common_protocols(others, request):
             raise RequestRefused(
                 ErrorCode.INCONSISTENT_GROUP_PROTOCOL,
                 f"no assignment strategy in common with group {self.group_id!r}",
@@ -93,6 +100,30 @@ class Group:
         member = Member(member_id, request, now + request.session_timeout)
         self.members[member_id] = member
         return member
+
+    def _returned_instance(self, request: JoinRequest, now: float) -> Joined | None:
+        """Give an instance that joins a stable group anew its place, without a rebalance.
+
+        Returns:
+            The current generation, named as led by the instance's former member id, so that it
+            does not assign anew; None where the group has to rebalance.
+        """
+        if self.state is not GroupState.STABLE or request.member_id or not request.instance_id:
+            return None
+        places = [m for m in self.members.values() if m.request.instance_id == request.instance_id]
+        if not places or self.protocol not in (name for name, _ in request.protocols):
+            return None
+        (member,) = places
+        former_leader = self.leader_id
+        del self.members[member.member_id]
+        if self.leader_id == member.member_id:
+            self.leader_id = ""
+        member.member_id = f"{request.instance_id}-{uuid.uuid4()}"
+        self.leader_id = self.leader_id or member.member_id
+        member.request = request
+        member.deadline = now + request.session_timeout
+        self.members[member.member_id] = member
+        return Joined(self.generation, self.protocol, former_leader, member.member_id, [])
 
     def _replace_instance(self, instance_id: str) -> None:
         for member in list(self.members.values()):
@@ -134,7 +165,7 @@ class Group:
         if not self.members:
             self.state = GroupState.EMPTY
             return
-        self.protocol = self._elected_protocol()
+        self.protocol = elected_protocol(self.members.values())
         if self.leader_id not in self.members:
             self.leader_id = next(iter(self.members))
         self.state = GroupState.COMPLETING
@@ -145,13 +176,6 @@ class Group:
             if member.joining is not None and not member.joining.done():
                 member.joining.set_result(self._joined(member))
             member.joining = None
-
-    def _elected_protocol(self) -> str:
-        """The strategy that most members prefer among those that all of them know."""
-        offers = [[name for name, _ in m.request.protocols] for m in self.members.values()]
-        common = set(offers[0]).intersection(*offers[1:])
-        votes = Counter(next(name for name in offer if name in common) for offer in offers)
-        return votes.most_common(1)[0][0]
 
     def _joined(self, member: Member) -> Joined:
         everybody = [

@@ -6,10 +6,10 @@ from polygon_assets.sandbox.kafka.broker import NODE_ID, Broker, Request
 from polygon_assets.sandbox.kafka.errors import ErrorCode, RequestRefused
 from polygon_assets.sandbox.kafka.groups import Group
 from polygon_assets.sandbox.kafka.membership import GroupState, Joined, JoinRequest, Member
+from polygon_assets.sandbox.kafka.operations import NOT_ASKED_FOR, OF_GROUP
 from polygon_assets.sandbox.kafka.protocol import Writer
 
 _GROUP_KEY = 0
-_NO_AUTHORIZED_OPERATIONS = -(2**31)
 _SESSION_SECONDS = (6.0, 1800.0)
 """The session timeouts that a Kafka broker allows by default."""
 
@@ -137,6 +137,7 @@ async def describe_groups(broker: Broker, request: Request) -> Writer:
     """State and members of groups; a group that nobody knows is Dead."""
     body, version = request.body, request.version
     group_ids = body.array(body.string)
+    operations = OF_GROUP if version >= 3 and body.boolean() else NOT_ASKED_FOR
     out = request.answer()
     if version >= 1:
         out.int32(0)
@@ -150,7 +151,7 @@ async def describe_groups(broker: Broker, request: Request) -> Writer:
         members = list(group.members.values())
         out.array(members, lambda member: _write_member(out, version, group, member))
         if version >= 3:
-            out.int32(_NO_AUTHORIZED_OPERATIONS)
+            out.int32(operations)
 
     return out.array(group_ids, write_group)
 

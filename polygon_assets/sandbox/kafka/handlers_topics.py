@@ -1,20 +1,15 @@
-"""Requests about the cluster and its topics: metadata, create, grow, delete, configurations."""
+"""Requests about the cluster and its topics: metadata, create, grow, delete."""
 
 from typing import NamedTuple
 
 from polygon_assets.sandbox.kafka.broker import NODE_ID, Broker, Request
 from polygon_assets.sandbox.kafka.catalog import Topic, valid_topic_name
-from polygon_assets.sandbox.kafka.configs import DEFAULTS
 from polygon_assets.sandbox.kafka.errors import ErrorCode, RequestRefused
+from polygon_assets.sandbox.kafka.operations import NOT_ASKED_FOR, OF_CLUSTER, OF_TOPIC
 from polygon_assets.sandbox.kafka.protocol import Reader, Writer
 from polygon_assets.sandbox.kafka.records import NO_LEADER_EPOCH
 
-_NO_AUTHORIZED_OPERATIONS = -(2**31)
 _BROKER_DEFAULT = -1
-_TOPIC_RESOURCE = 2
-_BROKER_RESOURCE = 4
-_FROM_TOPIC = 1
-_FROM_DEFAULT = 5
 
 
 async def metadata(broker: Broker, request: Request) -> Writer:
@@ -26,6 +21,10 @@ async def metadata(broker: Broker, request: Request) -> Writer:
         names = [topic.name for topic in broker.catalog]
     elif may_create and broker.auto_create_partitions:
         _create_missing(broker, names)
+    of_cluster, of_topics = NOT_ASKED_FOR, NOT_ASKED_FOR
+    if version >= 8:
+        of_cluster = OF_CLUSTER if body.boolean() else of_cluster
+        of_topics = OF_TOPIC if body.boolean() else of_topics
     out = request.answer()
     if version >= 3:
         out.int32(0)
@@ -35,9 +34,15 @@ async def metadata(broker: Broker, request: Request) -> Writer:
     if version >= 2:
         out.string(broker.catalog.cluster_id)
     out.int32(NODE_ID)
-    out.array(names, lambda name: _write_topic(out, version, name, broker.catalog.find(name)))
+
+    def write_topic(name: str) -> None:
+        _write_topic(out, version, name, broker.catalog.find(name))
+        if version >= 8:
+            out.int32(of_topics)
+
+    out.array(names, write_topic)
     if version >= 8:
-        out.int32(_NO_AUTHORIZED_OPERATIONS)
+        out.int32(of_cluster)
     return out
 
 
@@ -66,8 +71,6 @@ def _write_topic(out: Writer, version: int, name: str, topic: Topic | None) -> N
             out.int32_array([])
 
     out.array(range(count), write_partition)
-    if version >= 8:
-        out.int32(_NO_AUTHORIZED_OPERATIONS)
 
 
 class _NewTopic(NamedTuple):
@@ -176,47 +179,3 @@ async def delete_topics(broker: Broker, request: Request) -> Writer:
         out.string(name).int16(code)
 
     return out.array(names, delete)
-
-
-class _Resource(NamedTuple):
-    kind: int
-    name: str
-    names: list[str] | None
-
-
-async def describe_configs(broker: Broker, request: Request) -> Writer:
-    """The configurations of topics; the broker itself has none that can be read."""
-    body = request.body
-    resources = body.array(
-        lambda: _Resource(body.int8(), body.string(), body.nullable_array(body.string))
-    )
-    body.boolean()  # synonyms wanted: there are none
-    out = request.answer().int32(0)
-
-    def describe(resource: _Resource) -> None:
-        code, message, own = ErrorCode.NONE, None, dict[str, str]()
-        values = dict[str, str]()
-        try:
-            if resource.kind == _TOPIC_RESOURCE:
-                own = broker.catalog.topic(resource.name).configs
-                values = _default_configs(broker) | own
-            elif resource.kind != _BROKER_RESOURCE:
-                raise RequestRefused(
-                    ErrorCode.INVALID_REQUEST, "only topics and brokers have configurations"
-                )
-        except RequestRefused as error:
-            code, message = error.code, str(error)
-        out.int16(code).string(message).int8(resource.kind).string(resource.name)
-        shown = [n for n in values if resource.names is None or n in resource.names]
-        out.array(shown, lambda name: _write_config(out, name, values[name], name in own))
-
-    return out.array(resources, describe)
-
-
-def _default_configs(broker: Broker) -> dict[str, str]:
-    return DEFAULTS | {"retention.bytes": str(broker.catalog.retention_bytes)}
-
-
-def _write_config(out: Writer, name: str, value: str, is_own: bool) -> None:
-    out.string(name).string(value).boolean(False)
-    out.int8(_FROM_TOPIC if is_own else _FROM_DEFAULT).boolean(False).array([], out.string)

@@ -12,6 +12,7 @@ from polygon_assets.sandbox.kafka.errors import (
     RequestRefused,
     storage_errors,
 )
+from polygon_assets.sandbox.kafka.files import replace_file
 from polygon_assets.sandbox.kafka.producers import ProducerSequences
 from polygon_assets.sandbox.kafka.records import checked_batch, with_base_offset
 from polygon_assets.sandbox.kafka.segment import SUFFIX, Segment
@@ -19,13 +20,15 @@ from polygon_assets.sandbox.server_start import StartError
 
 logger = logging.getLogger(__name__)
 
+_ALL = -1
+
 
 class PartitionLog:
     """An append-only log of record batches in one directory.
 
     Args:
         directory: Created if missing.
-        config: Limits of the topic.
+        config: Limits of the topic; may be replaced at any time.
         sync: Flush every append to the disk before it is acknowledged.
 
     Raises:
@@ -35,16 +38,17 @@ class PartitionLog:
     def __init__(self, directory: Path, config: TopicConfig, *, sync: bool) -> None:
         directory.mkdir(parents=True, exist_ok=True)
         self._directory = directory
-        self._config = config
+        self.config = config
         self._sync = sync
         self._sequences = ProducerSequences()
         self._waiting: set[asyncio.Event] = set()
         self._segments = self._recovered_segments()
+        self._deleted_until = self._read_deleted_until()
 
     @property
     def start_offset(self) -> int:
         """The oldest offset that is kept (low watermark)."""
-        return self._segments[0].base_offset
+        return max(self._segments[0].base_offset, self._deleted_until)
 
     @property
     def end_offset(self) -> int:
@@ -61,8 +65,9 @@ class PartitionLog:
         segments = [Segment(self._directory, int(name)) for name in names]
         for segment, following in pairwise([*segments, None]):
             assert segment is not None
-            torn = self._recover(segment, verify_tail=following is None)
-            if following is not None and segment.end_offset != following.base_offset:
+            torn = self._recover(segment)
+            has_hole = following is not None and segment.end_offset != following.base_offset
+            if has_hole or (torn and segment.was_closed):
                 raise StartError(
                     f"the log segment {segment.path} is damaged at byte {segment.size}: restore "
                     "the file, or give up this sandbox's data and start on an empty directory"
@@ -77,13 +82,54 @@ class PartitionLog:
                 segment.cut_tail()
         return segments or [Segment(self._directory, 0)]
 
-    def _recover(self, segment: Segment, *, verify_tail: bool) -> int:
-        """Returns: bytes behind the segment's last whole batch."""
+    def _recover(self, segment: Segment) -> int:
+        """Returns: bytes behind the segment's last good batch."""
         known = segment.restore()
         if known is None:
-            return segment.recover(self._sequences.remember, verify_tail=verify_tail)
+            return segment.recover(self._sequences.remember)
         self._sequences.restore(known)
         return 0
+
+    @property
+    def _start_path(self) -> Path:
+        """Holds the first offset that nobody asked to delete."""
+        return self._directory / "start-offset"
+
+    def _read_deleted_until(self) -> int:
+        if not self._start_path.exists():
+            return 0
+        try:
+            return min(int(self._start_path.read_text()), self.end_offset)
+        except ValueError as error:
+            raise StartError(
+                f"{self._start_path} holds no offset: remove it, and records that were deleted "
+                "are there again"
+            ) from error
+
+    def delete_until(self, offset: int) -> int:
+        """Delete the records before an offset, durably; their segments go when all of each is.
+
+        Args:
+            offset: The first one to keep; -1 keeps none.
+
+        Returns:
+            The oldest offset that is kept.
+
+        Raises:
+            RequestRefused: The log does not reach that far, or the disk refused the write.
+        """
+        wanted = self.end_offset if offset == _ALL else offset
+        if not 0 <= wanted <= self.end_offset:
+            raise RequestRefused(
+                ErrorCode.OFFSET_OUT_OF_RANGE, f"offset {offset}; the log ends at {self.end_offset}"
+            )
+        if wanted > self.start_offset:
+            with storage_errors(self._start_path):
+                replace_file(self._start_path, str(wanted).encode())
+            self._deleted_until = wanted
+            while len(self._segments) > 1 and self._segments[0].end_offset <= wanted:
+                self._delete_oldest("they were deleted by request")
+        return self.start_offset
 
     def append(self, records: bytes) -> int:
         """Append one record batch.
@@ -94,13 +140,13 @@ class PartitionLog:
         Raises:
             RequestRefused: The batch is not valid here, or the disk refused it.
         """
-        batch = checked_batch(records, self._config.max_message_bytes)
+        batch = checked_batch(records, self.config.max_message_bytes)
         earlier = self._sequences.earlier_offset(batch)
         if earlier is not None:
             return earlier
         self._sequences.check(batch)
         if self._segments[-1].size and (
-            self._segments[-1].size + len(records) > self._config.segment_bytes
+            self._segments[-1].size + len(records) > self.config.segment_bytes
         ):
             with storage_errors(self._directory):
                 self._roll()
@@ -143,29 +189,29 @@ class PartitionLog:
             Offset and the timestamp of its batch; (-1, -1) when all records are older.
         """
         for segment in self._segments:
-            batch = segment.batch_since(timestamp)
+            batch = segment.batch_since(timestamp, self.start_offset)
             if batch is not None:
-                return batch.base_offset, batch.max_timestamp
+                return max(batch.base_offset, self.start_offset), batch.max_timestamp
         return -1, -1
 
     def enforce_retention(self, now: float) -> None:
         """Delete the oldest segments beyond the topic's size or age.
 
-        Age counts from the last append to a segment, not from the records' timestamps: a replay
-        of an old session must not be deleted while it is read.
+        As in Apache Kafka, a segment is as old as its newest record's timestamp says: records of
+        the past are kept only where retention.ms reaches back to them.
 
         Args:
             now: Seconds since 1970.
         """
-        limit = self._config.retention_bytes
+        limit = self.config.retention_bytes
         while limit >= 0 and len(self._segments) > 1 and self.size > limit:
             self._delete_oldest(f"retention.bytes is {limit}")
-        if self._config.retention_ms >= 0:
-            oldest_allowed = now - self._config.retention_ms / 1000
-            while self._segments[0].last_append() < oldest_allowed:
+        if self.config.retention_ms >= 0:
+            oldest_allowed = now - self.config.retention_ms / 1000
+            while self._segments[0].newest() < oldest_allowed:
                 if len(self._segments) == 1:
                     self._roll()
-                self._delete_oldest(f"retention.ms is {self._config.retention_ms}")
+                self._delete_oldest(f"retention.ms is {self.config.retention_ms}")
 
     def _delete_oldest(self, reason: str) -> None:
         oldest = self._segments.pop(0)

@@ -1,6 +1,8 @@
 """What a consumer group knows of its members."""
 
 import asyncio
+from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
@@ -72,3 +74,17 @@ class Member:
             if not future.done():
                 future.set_exception(RequestRefused(code, reason))
         self.joining = self.syncing = None
+
+
+def common_protocols(members: Collection[Member], request: JoinRequest) -> set[str]:
+    """The strategies that members and a consumer that joins them all know."""
+    known = [{name for name, _ in member.request.protocols} for member in members]
+    return {name for name, _ in request.protocols}.intersection(*known)
+
+
+def elected_protocol(members: Collection[Member]) -> str:
+    """The strategy that most members prefer among those that all of them know."""
+    offers = [[name for name, _ in member.request.protocols] for member in members]
+    common = set(offers[0]).intersection(*offers[1:])
+    votes = Counter(next(name for name in offer if name in common) for offer in offers)
+    return votes.most_common(1)[0][0]

@@ -5,10 +5,12 @@ producer, sequence, record count, records. The CRC covers everything right of th
 offset and leader epoch can be set without touching it.
 """
 
-import functools
 import struct
+import time
 from collections.abc import Iterator
 from typing import NamedTuple
+
+import google_crc32c
 
 from polygon_assets.sandbox.kafka.errors import ErrorCode, RequestRefused
 
@@ -21,6 +23,9 @@ LENGTH_PREFIX_BYTES = 12
 MAGIC = 2
 NO_LEADER_EPOCH = -1
 """One node never changes leaders, so batches and metadata carry no leader epoch."""
+
+FUTURE_SECONDS = 3600
+"""How far ahead a record's timestamp may be: Kafka's message.timestamp.after.max.ms."""
 
 _MAGIC_POSITION = 16
 _CRC_START = 21
@@ -98,8 +103,8 @@ def checked_batch(records: bytes, max_bytes: int) -> RecordBatch:
     """The header of the one batch that a producer sent for a partition.
 
     Raises:
-        RequestRefused: It is not one whole batch of format 2, is larger than ``max_bytes``, or
-            belongs to a transaction.
+        RequestRefused: It is not one whole batch of format 2, fails its checksum, is larger than
+            ``max_bytes``, comes from the future, or belongs to a transaction.
     """
     if len(records) > max_bytes:
         raise RequestRefused(
@@ -112,9 +117,16 @@ def checked_batch(records: bytes, max_bytes: int) -> RecordBatch:
         )
     batch = header_at(records)
     if batch is None or batch.size != len(records):
-        raise RequestRefused(ErrorCode.CORRUPT_MESSAGE, "the records are not one whole batch")
+        raise RequestRefused(ErrorCode.INVALID_RECORD, "the records are not one whole batch")
+    if not crc_matches(batch, records):
+        raise RequestRefused(ErrorCode.CORRUPT_MESSAGE, "the batch fails its checksum")
     if batch.record_count != batch.last_offset_delta + 1:
         raise RequestRefused(ErrorCode.INVALID_RECORD, "the batch's offsets have holes")
+    if batch.max_timestamp > (time.time() + FUTURE_SECONDS) * 1000:
+        raise RequestRefused(
+            ErrorCode.INVALID_TIMESTAMP,
+            f"a record of {batch.max_timestamp} ms, more than {FUTURE_SECONDS} s from now",
+        )
     if batch.attributes & _COMPRESSION_MASK > _LAST_CODEC:
         raise RequestRefused(ErrorCode.INVALID_RECORD, "unknown compression")
     if batch.attributes & (_TRANSACTIONAL | _CONTROL):
@@ -124,24 +136,5 @@ def checked_batch(records: bytes, max_bytes: int) -> RecordBatch:
 
 def crc_matches(batch: RecordBatch, data: Buffer, position: int = 0) -> bool:
     """Whether the batch at the position is what its producer sent."""
-    return crc32c(data[position + _CRC_START : position + batch.size]) == batch.crc
-
-
-def crc32c(data: Buffer) -> int:
-    """CRC-32C (Castagnoli) of the data."""
-    table = _crc_table()
-    crc = 0xFFFFFFFF
-    for byte in data:
-        crc = table[(crc ^ byte) & 0xFF] ^ (crc >> 8)
-    return crc ^ 0xFFFFFFFF
-
-
-@functools.cache
-def _crc_table() -> tuple[int, ...]:
-    table: list[int] = []
-    for byte in range(256):
-        remainder = byte
-        for _ in range(8):
-            remainder = (remainder >> 1) ^ (0x82F63B78 if remainder & 1 else 0)
-        table.append(remainder)
-    return tuple(table)
+    checked = bytes(data[position + _CRC_START : position + batch.size])
+    return google_crc32c.value(checked) == batch.crc

@@ -8,10 +8,13 @@ from bisect import bisect_right
 from collections.abc import Callable
 from pathlib import Path
 
+import google_crc32c
+
 from polygon_assets.sandbox.kafka.files import append_all, replace_file, sync_directory
 from polygon_assets.sandbox.kafka.producers import Snapshot
 from polygon_assets.sandbox.kafka.records import (
     HEADER_BYTES,
+    Buffer,
     RecordBatch,
     crc_matches,
     header_at,
@@ -20,11 +23,9 @@ from polygon_assets.sandbox.kafka.records import (
 
 SUFFIX = ".log"
 
+_READ_BYTES = 1024 * 1024
 _INDEX_INTERVAL_BYTES = 4096
 """A batch is indexed when it starts this far behind the last indexed one."""
-
-_VERIFIED_TAIL_BYTES = 128 * 1024
-"""How much of the end of the log has its checksums verified at start; the last batch always has."""
 
 
 class Segment:
@@ -35,6 +36,8 @@ class Segment:
         end_offset: Offset after the last record.
         size: Bytes of whole batches.
         max_timestamp: Newest record timestamp, milliseconds; -1 when empty.
+        was_closed: Whether the file had this size when it was closed: what is wrong in it now is
+            damage, and no unfinished write.
     """
 
     def __init__(self, directory: Path, base_offset: int) -> None:
@@ -42,6 +45,8 @@ class Segment:
         self.end_offset = base_offset
         self.size = 0
         self.max_timestamp = -1
+        self.was_closed = False
+        self._checksum = 0
         self.path = directory / f"{base_offset:020d}{SUFFIX}"
         self._index_path = self.path.with_suffix(".index")
         self._index_is_saved = False
@@ -49,15 +54,14 @@ class Segment:
         self._offsets = array("q")
         self._positions = array("q")
 
-    def recover(self, on_batch: Callable[[RecordBatch], None], *, verify_tail: bool) -> int:
-        """Rebuild the index from the file, and find where its whole batches end.
+    def recover(self, on_batch: Callable[[RecordBatch], None]) -> int:
+        """Rebuild the index from the file, and find where its good batches end.
 
         Args:
-            on_batch: Called with the header of every batch, in order.
-            verify_tail: Verify the checksums of the last batches.
+            on_batch: Called with the header of every good batch, in order.
 
         Returns:
-            Bytes of the file behind the last whole batch: a torn write.
+            Bytes of the file behind the last good batch.
         """
         file_size = self.path.stat().st_size
         if file_size == 0:
@@ -67,11 +71,12 @@ class Segment:
             mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped,
             memoryview(mapped) as data,
         ):
-            good_size = _verified_size(data, self.base_offset) if verify_tail else file_size
-            with data[:good_size] as good:
-                for _, batch in whole_batches(good, self.base_offset):
-                    self._note(batch)
-                    on_batch(batch)
+            for position, batch in whole_batches(data, self.base_offset):
+                if not crc_matches(batch, data, position):
+                    self.was_closed |= _goes_on(data, position, batch)
+                    break
+                self._note(batch, data[position : position + batch.size])
+                on_batch(batch)
         return file_size - self.size
 
     def restore(self) -> Snapshot | None:
@@ -79,11 +84,14 @@ class Segment:
 
         Returns:
             The producers' sequences at the end of the segment; None when the index file is
-            missing, cannot be read, or is older than the segment.
+            missing, cannot be read, or does not fit the segment.
         """
         try:
             saved = json.loads(self._index_path.read_bytes())
             if saved["size"] != self.path.stat().st_size:
+                return None
+            self.was_closed = True
+            if saved["checksum"] != self._file_checksum():
                 return None
             offsets, positions = array("q", saved["offsets"]), array("q", saved["positions"])
             end_offset, max_timestamp = int(saved["end_offset"]), int(saved["max_timestamp"])
@@ -92,8 +100,16 @@ class Segment:
             return None
         self.size, self.end_offset, self.max_timestamp = saved["size"], end_offset, max_timestamp
         self._offsets, self._positions = offsets, positions
+        self._checksum = saved["checksum"]
         self._index_is_saved = True
         return producers
+
+    def _file_checksum(self) -> int:
+        checksum = 0
+        with self.path.open("rb") as file:
+            while part := file.read(_READ_BYTES):
+                checksum = google_crc32c.extend(checksum, part)
+        return checksum
 
     def cut_tail(self) -> None:
         """Remove what follows the last whole batch from the file."""
@@ -109,7 +125,7 @@ class Segment:
         append_all(descriptor, data, self.size)
         if sync:
             os.fsync(descriptor)
-        self._note(batch)
+        self._note(batch, data)
 
     def create(self) -> None:
         """Create the file, which makes the segment's base offset durable."""
@@ -122,11 +138,12 @@ class Segment:
             self._descriptor = os.open(self.path, flags, 0o644)
         return self._descriptor
 
-    def _note(self, batch: RecordBatch) -> None:
+    def _note(self, batch: RecordBatch, data: Buffer) -> None:
         if not self._positions or self.size - self._positions[-1] >= _INDEX_INTERVAL_BYTES:
             self._offsets.append(batch.base_offset)
             self._positions.append(self.size)
         self._index_is_saved = False
+        self._checksum = google_crc32c.extend(self._checksum, bytes(data))
         self.size += batch.size
         self.end_offset = batch.last_offset + 1
         self.max_timestamp = max(self.max_timestamp, batch.max_timestamp)
@@ -150,19 +167,24 @@ class Segment:
         finally:
             os.close(descriptor)
 
-    def batch_since(self, timestamp: int) -> RecordBatch | None:
-        """The first batch with a record at or after the timestamp, in milliseconds."""
+    def batch_since(self, timestamp: int, offset: int) -> RecordBatch | None:
+        """The first batch that reaches an offset, with a record at or after a timestamp (ms)."""
         if self.max_timestamp < timestamp:
             return None
         data = self.path.read_bytes()
         found = (
-            b for _, b in whole_batches(data, self.base_offset) if b.max_timestamp >= timestamp
+            batch
+            for _, batch in whole_batches(data, self.base_offset)
+            if batch.max_timestamp >= timestamp and batch.last_offset >= offset
         )
         return next(found, None)
 
-    def last_append(self) -> float:
-        """When the file was last written, in seconds since 1970."""
-        return self.path.stat().st_mtime if self.size else float("inf")
+    def newest(self) -> float:
+        """The newest record's timestamp in seconds since 1970; the last append without any."""
+        if not self.size:
+            return float("inf")
+        known = self.max_timestamp >= 0
+        return self.max_timestamp / 1000 if known else self.path.stat().st_mtime
 
     def close(self, producers: Snapshot) -> None:
         """Flush to the disk and stop appending; reading goes on.
@@ -181,6 +203,7 @@ class Segment:
             "size": self.size,
             "end_offset": self.end_offset,
             "max_timestamp": self.max_timestamp,
+            "checksum": self._checksum,
             "offsets": self._offsets.tolist(),
             "positions": self._positions.tolist(),
             "producers": producers,
@@ -203,18 +226,13 @@ def _batch_of(data: bytes, offset: int) -> tuple[int, RecordBatch]:
     raise OSError(f"the log has no batch with offset {offset} where its index says")
 
 
-def _verified_size(data: memoryview, base_offset: int) -> int:
-    """Where the batches end, before the first one in the tail that fails its checksum."""
-    tail_start = len(data) - _VERIFIED_TAIL_BYTES
-    tail: list[tuple[int, RecordBatch]] = []
-    last: tuple[int, RecordBatch] | None = None
-    for position, batch in whole_batches(data, base_offset):
-        last = position, batch
-        if position >= tail_start:
-            tail.append(last)
-    if last is None:
-        return 0
-    for position, batch in tail or [last]:
-        if not crc_matches(batch, data, position):
-            return position
-    return last[0] + last[1].size
+def _goes_on(data: memoryview, position: int, batch: RecordBatch) -> bool:
+    """Whether a good batch follows on one that is not: an unfinished write has none behind it."""
+    end = position + batch.size
+    following = header_at(data, end)
+    return (
+        following is not None
+        and following.base_offset == batch.last_offset + 1
+        and end + following.size <= len(data)
+        and crc_matches(following, data, end)
+    )

@@ -12,6 +12,7 @@ import uvicorn
 from polygon_assets.sandbox.lifeline import follow_parent
 from polygon_assets.sandbox.polygon import universe
 from polygon_assets.sandbox.polygon.app import Settings, create_app
+from polygon_assets.sandbox.polygon.websocket import SERVED_CHANNELS
 from polygon_assets.sandbox.server_start import HOST, StartError, own_directory, take_port
 
 STOP_SECONDS = 2
@@ -37,6 +38,7 @@ def main(arguments: list[str] | None = None) -> int:
             buffer_bytes=options.buffer_bytes,
             connections_per_key=options.connections_per_key,
             requests_per_minute=options.requests_per_minute,
+            channels=tuple(options.channels.split(",")),
         )
         with (
             own_directory("simulated vendor", options.data),
@@ -59,6 +61,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--buffer-bytes", type=int, default=64_000_000, help="for each slow client")
     parser.add_argument("--connections-per-key", type=int, default=1, help="WebSocket connections")
     parser.add_argument("--requests-per-minute", type=int, default=0, help="REST; 0: no limit")
+    parser.add_argument(
+        "--channels", default=",".join(SERVED_CHANNELS), help="WebSocket channels of the plan"
+    )
     return parser
 
 

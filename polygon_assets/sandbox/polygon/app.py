@@ -35,7 +35,7 @@ from polygon_assets.sandbox.polygon.s3 import FlatFileBucket, SignedRequests
 from polygon_assets.sandbox.polygon.shorts_rest import ShortEndpoints
 from polygon_assets.sandbox.polygon.status_rest import StatusEndpoints
 from polygon_assets.sandbox.polygon.ticks_rest import TickEndpoints
-from polygon_assets.sandbox.polygon.websocket import StocksSocket
+from polygon_assets.sandbox.polygon.websocket import SERVED_CHANNELS, StocksSocket
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,7 @@ class Settings:
         buffer_bytes: Events that may wait for one client.
         connections_per_key: Subscribed WebSocket connections of one key.
         requests_per_minute: REST requests in any 60 seconds; 0 sets no limit.
+        channels: WebSocket channels of the key's plan.
     """
 
     symbols: list[str]
@@ -59,6 +60,7 @@ class Settings:
     buffer_bytes: int = 64_000_000
     connections_per_key: int = 1
     requests_per_minute: int = 0
+    channels: tuple[str, ...] = SERVED_CHANNELS
 
 
 def create_app(settings: Settings) -> Starlette:
@@ -67,7 +69,13 @@ def create_app(settings: Settings) -> Starlette:
     actions, feed, faults = Actions(market), Feed(market, clock, hub), Faults()
     files = FlatFiles(market, clock, settings.data / "flat-files")
     bucket = FlatFileBucket(files, *settings.flat_file_keys)
-    stocks = StocksSocket(hub, settings.key, settings.buffer_bytes, settings.connections_per_key)
+    stocks = StocksSocket(
+        hub,
+        settings.key,
+        settings.buffer_bytes,
+        settings.connections_per_key,
+        settings.channels,
+    )
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncGenerator[None]:

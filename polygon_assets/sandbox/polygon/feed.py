@@ -11,6 +11,7 @@ from polygon_assets.sandbox.polygon.hub import Hub
 from polygon_assets.sandbox.polygon.market import Market
 from polygon_assets.sandbox.polygon.synthesis import second_bars
 from polygon_assets.sandbox.polygon.tape import REVISION_SECONDS, SECOND_BARS, Tape
+from polygon_assets.sandbox.polygon.ticks import OTHER_TAPE, TAPES
 
 ARMED_BEFORE_OPEN = timedelta(minutes=10)
 START_BEFORE_OPEN = timedelta(seconds=10)
@@ -158,7 +159,12 @@ def prepare(market: Market, day: date) -> Tape:
     open_ms = _ms(session.open_at)
     seconds = int((session.close_at - session.open_at).total_seconds())
     bars = (second_bars(daily, open_ms, seconds, market.seed) for daily in market.session_bars(day))
-    return Tape(bars, open_ms, seconds)
+
+    def tape_of(symbol: str) -> int:
+        security = market.security(symbol, day)
+        return OTHER_TAPE if security is None else TAPES.get(security.exchange, OTHER_TAPE)
+
+    return Tape(bars, open_ms, seconds, market.seed, tape_of)
 
 
 def _end_ms(day: date) -> int:

@@ -89,9 +89,13 @@ class Hub:
         """Return when somebody is subscribed to a channel."""
         await self._somebody.wait()
 
-    def wants(self, channel: str) -> bool:
-        """Whether anybody is subscribed to this channel."""
-        return any(channel in subscriber.topics for subscriber in self._subscribers)
+    def wants(self, topic: str) -> bool:
+        """Whether anybody is subscribed to a channel (``T``) or to a topic of it (``T.AAPL``)."""
+        channel, _, symbol = topic.partition(".")
+        wanted = [s.topics[channel] for s in self._subscribers if channel in s.topics]
+        if not symbol:
+            return bool(wanted)
+        return any(ALL in symbols or symbol in symbols for symbols in wanted)
 
     def publish(self, moment: Moment) -> None:
         """Queue the events of one moment for every subscriber who wants them."""

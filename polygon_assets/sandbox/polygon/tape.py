@@ -1,15 +1,16 @@
 """One session's events in the order in which the vendor sends them.
 
-A bar is sent when its second or minute is over. A bar that is still incomplete then is sent again,
-final, fifteen minutes later. Events are rendered a minute of market time ahead, so memory holds
-the session's columns and one minute of text, not the text of a whole session.
+Ticks are sent when their second is over, and a bar when its second or minute is. A bar that is
+still incomplete then is sent again, final, fifteen minutes later. Events are rendered a minute of
+market time ahead, so memory holds the session's columns and one minute of text, not the text of a
+whole session.
 """
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import repeat
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import msgspec
 import numpy as np
@@ -17,6 +18,16 @@ import numpy.typing as npt
 
 from polygon_assets.sandbox.polygon.bars import PRICE_SCALE, Bars, Volumes, aggregate, round_shares
 from polygon_assets.sandbox.polygon.synthesis import SessionBars
+from polygon_assets.sandbox.polygon.tick_tape import (
+    BANDS,
+    QUOTES,
+    TRADES,
+    QuoteTrack,
+    TradeTrack,
+    bands_of,
+    sent_at,
+)
+from polygon_assets.sandbox.polygon.ticks import OTHER_TAPE, quotes_of, trades_of
 
 SECOND_BARS, MINUTE_BARS = "A", "AM"
 SPAN_MS = {SECOND_BARS: 1_000, MINUTE_BARS: 60_000}
@@ -56,9 +67,27 @@ class Moment(NamedTuple):
     """JSON objects, one for each of the symbols."""
 
 
+class AnyTrack(Protocol):
+    """Events of one symbol and channel."""
+
+    @property
+    def symbol(self) -> str:
+        """Ticker."""
+        ...
+
+    @property
+    def at(self) -> npt.NDArray[np.int64]:
+        """When each is sent: seconds since the opening, ascending."""
+        ...
+
+    def render(self, channel: str, rows: slice) -> list[bytes]:
+        """These rows as JSON objects."""
+        ...
+
+
 @dataclass(frozen=True)
 class Track:
-    """Events of one symbol and channel, ascending by the second in which they are sent."""
+    """Bars of one symbol and channel, ascending by the second in which they are sent."""
 
     symbol: str
     official_open: int
@@ -66,11 +95,6 @@ class Track:
     bars: Bars
     accumulated: Volumes
     day_vwap: npt.NDArray[np.int32]
-
-    def rows(self, after: int, until: int) -> slice:
-        """The rows sent after one second (excluded) until another (included)."""
-        first, last = np.searchsorted(self.at, (after, until), side="right")
-        return slice(int(first), int(last))
 
     def render(self, channel: str, rows: slice) -> list[bytes]:
         """These rows as JSON objects."""
@@ -108,10 +132,21 @@ class Tape:
         sessions: Second bars of every symbol.
         open_ms: Opening of the session, UTC epoch milliseconds.
         seconds: Length of the session.
+        seed: Of the market; chooses the ticks.
+        tape_of: The tape that carries a symbol's ticks.
     """
 
-    def __init__(self, sessions: Iterable[SessionBars], open_ms: int, seconds: int) -> None:
+    def __init__(
+        self,
+        sessions: Iterable[SessionBars],
+        open_ms: int,
+        seconds: int,
+        seed: int = 1,
+        tape_of: Callable[[str], int] = lambda _symbol: OTHER_TAPE,
+    ) -> None:
         self.open_ms = open_ms
+        self._seed, self._tape_of = seed, tape_of
+        self._ticks: dict[tuple[str, str], AnyTrack] = {}
         self.end = seconds + REVISION_SECONDS
         """The last second, since the opening, in which an event is sent."""
         self._seconds: list[Track] = [
@@ -135,25 +170,51 @@ class Tape:
 
         Args:
             after: Seconds since the opening; -1 for the whole session.
-            wants: Whether anybody wants a channel now; asked for minute bars once a minute.
+            wants: Whether anybody wants a channel (``T``) or a topic (``T.AAPL``) now; asked once
+                a minute for all but second bars.
         """
         while after < self.end:
             until = min(after + _CHUNK_SECONDS, self.end)
-            moments = _render(SECOND_BARS, self._seconds, after, until)
+            moments: list[Moment] = []
+            for channel in (BANDS, QUOTES, TRADES):
+                if wants(channel):
+                    moments += _render(channel, self._wanted(channel, wants), after, until)
+            moments += _render(SECOND_BARS, self._seconds, after, until)
             if wants(MINUTE_BARS):
                 moments += _render(MINUTE_BARS, self._minutes, after, until)
-                moments.sort(key=lambda moment: moment.at)
+            moments.sort(key=lambda moment: moment.at)
             yield from moments
             after = until
 
+    def _wanted(self, channel: str, wants: Callable[[str], bool]) -> Iterator[AnyTrack]:
+        """The ticks of the wanted symbols; kept for the next minute."""
+        for first, late in zip(self._seconds[::2], self._seconds[1::2], strict=True):
+            key = channel, first.symbol
+            if key not in self._ticks and wants(".".join(key)):
+                self._ticks[key] = self._tick_track(channel, first, late)
+            if key in self._ticks:
+                yield self._ticks[key]
 
-def _render(channel: str, tracks: list[Track], after: int, until: int) -> list[Moment]:
+    def _tick_track(self, channel: str, first: Track, late: Track) -> AnyTrack:
+        symbol, tape = first.symbol, self._tape_of(first.symbol)
+        bars = first.bars.replaced(np.searchsorted(first.bars.start, late.bars.start), late.bars)
+        if channel == TRADES:
+            trades = trades_of(symbol, bars, self._seed)
+            return TradeTrack(symbol, tape, sent_at(trades.sip, self.open_ms), trades)
+        if channel == QUOTES:
+            quotes = quotes_of(symbol, bars, self._seed)
+            return QuoteTrack(symbol, tape, sent_at(quotes.sip, self.open_ms), quotes)
+        return bands_of(symbol, tape, bars, first.official_open, self.open_ms, self._seed)
+
+
+def _render(channel: str, tracks: Iterable[AnyTrack], after: int, until: int) -> list[Moment]:
     """The moments of one channel after a second (excluded) until another (included)."""
     symbols: list[str] = []
     events: list[bytes] = []
     times: list[npt.NDArray[np.int64]] = [np.empty(0, dtype=np.int64)]
     for track in tracks:
-        rows = track.rows(after, until)
+        first, last = np.searchsorted(track.at, (after, until), side="right")
+        rows = slice(int(first), int(last))
         if rows.start < rows.stop:
             times.append(track.at[rows])
             symbols += [track.symbol] * (rows.stop - rows.start)

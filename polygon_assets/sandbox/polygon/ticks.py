@@ -17,6 +17,11 @@ ODD_LOT, ODD_LOT_CONDITION = 100, 37
 REPORTING_FACILITY = 4
 """The exchange identifier of trades off the exchanges, which carry a ``trf_id``."""
 
+TRF_ID = 202
+TAPES = {"XNYS": 1, "XNAS": 3}
+OTHER_TAPE = 2
+"""The tape of each listing exchange, and of all others."""
+
 _EXCHANGES = np.array([REPORTING_FACILITY, 8, 10, 11, 12, 19])
 _EXCHANGE_SHARES = (0.3, 0.1, 0.15, 0.15, 0.2, 0.1)
 _LATEST_NS = 999_000_000

@@ -21,15 +21,15 @@ from polygon_assets.sandbox.polygon.synthesis import second_bars
 from polygon_assets.sandbox.polygon.ticks import (
     ODD_LOT,
     ODD_LOT_CONDITION,
+    OTHER_TAPE,
     REPORTING_FACILITY,
+    TAPES,
+    TRF_ID,
     quotes_of,
     trades_of,
 )
 
 _NS_PER_MS = 1_000_000
-_TAPES = {"XNYS": 1, "XNAS": 3}
-_OTHER_TAPE = 2
-_TRF_ID = 202
 _DAY_NS = 86_400_000 * _NS_PER_MS
 
 Ticks = tuple[npt.NDArray[np.int64], list[Row]]
@@ -94,7 +94,7 @@ class TickEndpoints:
     def _tape(self, ticker: str, day: date) -> int:
         security = self._market.security(ticker, day)
         assert security is not None, "days come from the history"
-        return _TAPES.get(security.exchange, _OTHER_TAPE)
+        return TAPES.get(security.exchange, OTHER_TAPE)
 
     def _trades_of_day(self, ticker: str, day: date) -> Ticks:
         found = trades_of(ticker, self._seconds(ticker, day), self._market.seed)
@@ -127,7 +127,7 @@ class TickEndpoints:
         for row in odd_lots.tolist():
             rows[row]["conditions"] = [ODD_LOT_CONDITION]
         for row in np.flatnonzero(found.exchange == REPORTING_FACILITY).tolist():
-            rows[row]["trf_id"] = _TRF_ID
+            rows[row]["trf_id"] = TRF_ID
             rows[row]["trf_timestamp"] = rows[row]["participant_timestamp"]
         return found.sip, rows
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import Collection
 from contextlib import suppress
 
 import msgspec
@@ -9,15 +10,16 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from polygon_assets.sandbox.polygon.hub import Hub, Subscriber
 from polygon_assets.sandbox.polygon.tape import MINUTE_BARS, SECOND_BARS
+from polygon_assets.sandbox.polygon.tick_tape import BANDS, QUOTES, TRADES
 
 AUTHENTICATION_SECONDS = 10.0
 CLOSE_SECONDS = 30.0
 """How long a client that does not read may delay its closing frame."""
 
 POLICY_VIOLATION = 1008
-SERVED_CHANNELS = {SECOND_BARS, MINUTE_BARS}
-VENDOR_CHANNELS = {"T", "Q", "LULD", "NOI", "FMV", "LV"}
-"""Channels that the simulator does not serve: it answers as if the plan lacked them."""
+SERVED_CHANNELS = (SECOND_BARS, MINUTE_BARS, TRADES, QUOTES, BANDS)
+VENDOR_CHANNELS = (*SERVED_CHANNELS, "NOI", "FMV", "LV")
+"""To channels that are not served, the answer is that the plan lacks them."""
 
 
 class Request(msgspec.Struct):
@@ -35,12 +37,18 @@ class StocksSocket:
         key: The only accepted API key.
         buffer_bytes: A client with more than this waiting is closed.
         connections_per_key: Further subscribed connections of a key are closed.
+        channels: Those of the key's plan.
     """
 
     def __init__(
-        self, hub: Hub, key: str, buffer_bytes: int = 64_000_000, connections_per_key: int = 1
+        self,
+        hub: Hub,
+        key: str,
+        buffer_bytes: int = 64_000_000,
+        connections_per_key: int = 1,
+        channels: Collection[str] = SERVED_CHANNELS,
     ) -> None:
-        self._hub, self._key = hub, key
+        self._hub, self._key, self._channels = hub, key, channels
         self._buffer_bytes, self._connections_per_key = buffer_bytes, connections_per_key
         self._connections: Counter[str] = Counter()
 
@@ -92,7 +100,7 @@ class StocksSocket:
             elif request.action == "auth":
                 await _status(socket, ("auth_success", "authenticated"))
             else:
-                await _status(socket, *_change_topics(subscriber, request))
+                await _status(socket, *_change_topics(subscriber, request, self._channels))
                 if subscriber.topics and not counted:
                     if not self._join(subscriber):
                         await _refuse(socket, "max_connections", _TOO_MANY)
@@ -118,12 +126,14 @@ _TOO_MANY = (
 )
 
 
-def _change_topics(subscriber: Subscriber, request: Request) -> list[tuple[str, str]]:
+def _change_topics(
+    subscriber: Subscriber, request: Request, plan: Collection[str]
+) -> list[tuple[str, str]]:
     """Apply a request; the statuses to answer with. Unknown topics are passed over in silence."""
     answers: list[tuple[str, str]] = []
     for topic in filter(None, map(str.strip, request.params.split(","))):
         channel, _, symbol = topic.partition(".")
-        if symbol and channel in SERVED_CHANNELS:
+        if symbol and channel in plan:
             if request.action == "subscribe":
                 subscriber.subscribe(channel, symbol)
                 answers.append(("success", f"subscribed to: {topic}"))

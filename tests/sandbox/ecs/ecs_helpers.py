@@ -25,7 +25,7 @@ def ecs_client(url: str, service: str = "ecs"):
     )
 
 
-def wait_until(condition: Callable[[], object], seconds: float = 10) -> object:
+def wait_until(condition: Callable[[], object], seconds: float = 30) -> object:
     deadline = time.time() + seconds
     while time.time() < deadline:
         if answer := condition():
@@ -43,8 +43,9 @@ def free_port() -> int:
 class EcsServer:
     """The server as a process of its own, on one port and data directory."""
 
-    def __init__(self, folder: Path, **environment: str) -> None:
+    def __init__(self, folder: Path, *options: str, **environment: str) -> None:
         self.folder = folder
+        self.options = options
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.environment = environment
@@ -54,13 +55,14 @@ class EcsServer:
         return [
             *(sys.executable, "-m", "polygon_assets.sandbox.ecs"),
             *("--port", str(self.port), "--data", str(self.folder)),
+            *self.options,
         ]
 
     def start(self) -> "EcsServer":
         self.process = subprocess.Popen(
             self.command(), env=os.environ | self.environment, stderr=subprocess.PIPE
         )
-        wait_until(self._answers, 20)
+        wait_until(self._answers, 60)
         return self
 
     def _answers(self) -> bool:

@@ -77,6 +77,33 @@ def test_revisions_of_a_task_definition(ecs, family):
         ecs.describe_task_definition(taskDefinition="unknown")
 
 
+def test_a_deregistered_definition_is_used_for_nothing_new(ecs, cluster, family):
+    ecs.register_task_definition(**definition(family, SLEEP))
+    create_service(ecs, cluster, f"{family}:1")
+    ended = ecs.deregister_task_definition(taskDefinition=f"{family}:1")["taskDefinition"]
+    assert (ended["revision"], ended["status"]) == (1, "INACTIVE")
+    listed = ecs.list_task_definitions(familyPrefix=family)["taskDefinitionArns"]
+    assert [arn.rpartition("/")[2] for arn in listed] == [f"{family}:2"]
+    # The service that has it can still be scaled.
+    ecs.update_service(cluster=cluster, service="producer", desiredCount=0)
+    ecs.deregister_task_definition(taskDefinition=f"{family}:2")
+    assert not ecs.list_task_definitions(familyPrefix=family)["taskDefinitionArns"]
+    third = ecs.register_task_definition(**definition(family, SLEEP))["taskDefinition"]
+    assert third["revision"] == 3
+    with pytest.raises(ecs.exceptions.ClientException):
+        ecs.deregister_task_definition(taskDefinition="unknown:1")
+
+
+def test_a_deleted_cluster_is_gone(ecs, cluster):
+    deleted = ecs.delete_cluster(cluster=cluster)["cluster"]
+    assert (deleted["clusterName"], deleted["status"]) == (cluster, "INACTIVE")
+    shown = ecs.describe_clusters(clusters=[cluster])["clusters"]
+    assert [one["status"] for one in shown] in ([], ["INACTIVE"])
+    assert ecs.create_cluster(clusterName=cluster)["cluster"]["status"] == "ACTIVE"
+    with pytest.raises(ecs.exceptions.ClusterNotFoundException):
+        ecs.delete_cluster(cluster="nowhere")
+
+
 def test_the_life_of_a_service(ecs, cluster, family):
     created = create_service(ecs, cluster, family)
     assert created["status"] == "ACTIVE"

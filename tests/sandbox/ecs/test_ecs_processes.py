@@ -36,6 +36,18 @@ def alive(folder: Path) -> list[int]:
     return [pid for pid in pids(folder) if process_exists(pid)]
 
 
+def started(folder: Path) -> set[int]:
+    """Processes of the program, those too that have not come to leave their file yet."""
+    found: set[int] = set()
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if str(folder).encode() in (process / "cmdline").read_bytes():
+                found.add(int(process.name))
+        except OSError:
+            continue  # it has ended meanwhile
+    return found
+
+
 @pytest.fixture
 def marks(tmp_path):
     folder = tmp_path / "marks"
@@ -89,23 +101,74 @@ def test_a_crashed_task_is_started_again_with_growing_waits(server, marks):
     assert task["stopCode"] == "EssentialContainerExited"
 
 
-def test_a_new_deployment_never_runs_two_at_a_hundred_percent(server, marks):
-    slow_end = (
-        "import signal; signal.signal(signal.SIGTERM, lambda *_: (time.sleep(0.7), os._exit(0))); "
-        "time.sleep(60)"
+SLOW_END = (
+    "import signal; signal.signal(signal.SIGTERM, lambda *_: (time.sleep(3), os._exit(0))); "
+    "time.sleep(60)"
+)
+
+
+def ready_to_stop(pid: int) -> bool:
+    """Whether the program has put its handler in place."""
+    caught = next(
+        line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if "SigCgt" in line
     )
-    service(server, mark_and_sleep(marks, slow_end))
+    return bool(int(caught.split()[1], 16) >> (signal.SIGTERM - 1) & 1)
+
+
+def test_a_stopping_task_does_not_count_as_in_aws(server, marks):
+    """A hundred percent limits tasks that run or are pending, not one that is slow to end."""
+    service(server, mark_and_sleep(marks, SLOW_END))
     (first,) = wait_until(lambda: alive(marks))
-    time.sleep(0.3)  # until its handler is in place
+    wait_until(lambda: ready_to_stop(first))
     server.client.update_service(cluster=CLUSTER, service="program", forceNewDeployment=True)
-    most = 0
-    deadline = time.time() + 10
-    while (first in alive(marks) or not alive(marks)) and time.time() < deadline:
-        most = max(most, len(alive(marks)))
-        time.sleep(0.02)
-    assert most == 1
+    wait_until(lambda: len(alive(marks)) == 2)
+    statuses = {task["lastStatus"] for task in every_task(server)}
+    assert statuses <= {"RUNNING", "STOPPING"}
+    assert described(server)["runningCount"] == 1
+    wait_until(lambda: len(alive(marks)) == 1)
     assert alive(marks) != [first]
     wait_until(lambda: described(server)["deployments"][0]["rolloutState"] == "COMPLETED")
+
+
+def every_task(server) -> list[dict]:
+    arns = [
+        arn
+        for status in ("RUNNING", "STOPPED")
+        for arn in server.client.list_tasks(cluster=CLUSTER, desiredStatus=status)["taskArns"]
+    ]
+    return server.client.describe_tasks(cluster=CLUSTER, tasks=arns)["tasks"] if arns else []
+
+
+def test_a_slow_ecs_shows_every_state(tmp_path, marks):
+    slow = ("--pending-seconds", "1", "--deprovisioning-seconds", "1")
+    server = EcsServer(tmp_path / "data", *slow).start()
+    server.client = ecs_client(server.url)
+    server.client.create_cluster(clusterName=CLUSTER)
+    try:
+        service(server, mark_and_sleep(marks, SLOW_END))
+        seen: list[str] = []
+
+        def states_until(wanted: str) -> bool:
+            for task in every_task(server):
+                state = task["lastStatus"]
+                if state not in seen:
+                    seen.append(state)
+            return wanted in seen
+
+        wait_until(lambda: states_until("RUNNING"))
+        (pid,) = wait_until(lambda: pids(marks))
+        wait_until(lambda: ready_to_stop(pid))
+        scale(server, 0)
+        wait_until(lambda: states_until("STOPPED"))
+        assert seen == ["PENDING", "RUNNING", "STOPPING", "DEPROVISIONING", "STOPPED"]
+        # What is taken back while it is pending never starts.
+        scale(server, 1)
+        wait_until(lambda: described(server)["pendingCount"] == 1)
+        scale(server, 0)
+        wait_until(lambda: all(one["lastStatus"] == "STOPPED" for one in every_task(server)))
+        assert pids(marks) == [pid]
+    finally:
+        server.stop()
 
 
 def test_a_rolling_deployment_keeps_one_running(server, marks):
@@ -116,7 +179,7 @@ def test_a_rolling_deployment_keeps_one_running(server, marks):
     least = 1
     deadline = time.time() + 10
     while len(described(server)["deployments"]) > 1 and time.time() < deadline:
-        least = min(least, len(alive(marks)))
+        least = min(least, len(started(marks)))
         time.sleep(0.02)
     assert least == 1
     assert described(server)["taskDefinition"].endswith("program:2")
@@ -212,6 +275,33 @@ def test_services_are_listed_in_pages(server):
     assert len(server.client.list_services(cluster=CLUSTER)["serviceArns"]) == 10
     pages = server.client.get_paginator("list_services").paginate(cluster=CLUSTER)
     assert sum(len(page["serviceArns"]) for page in pages) == 12
+
+
+def test_a_cluster_with_services_or_tasks_is_not_deleted(server, marks):
+    stays = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(60)"
+    command = mark_and_sleep(marks, stays)
+    server.client.create_cluster(clusterName="full")
+    server.client.register_task_definition(**definition("full", command, stopTimeout=2))
+    server.client.create_service(
+        cluster="full", serviceName="sink", taskDefinition="full", desiredCount=1
+    )
+    refused = server.client.exceptions
+    with pytest.raises(refused.ClusterContainsServicesException, match="while Services are active"):
+        server.client.delete_cluster(cluster="full")
+    wait_until(lambda: alive(marks))
+    time.sleep(0.3)  # until it ignores the signal
+    server.client.delete_service(cluster="full", service="sink", force=True)
+    with pytest.raises(refused.ClusterContainsTasksException, match="while Tasks are active"):
+        server.client.delete_cluster(cluster="full")
+    wait_until(lambda: delete(server.client, "full"))
+    assert "full" not in str(server.client.list_clusters()["clusterArns"])
+
+
+def delete(client, cluster):
+    try:
+        return client.delete_cluster(cluster=cluster)["cluster"]["status"] == "INACTIVE"
+    except client.exceptions.ClusterContainsTasksException:
+        return False
 
 
 def test_what_is_not_supported_says_so(server):

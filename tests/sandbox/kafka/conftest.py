@@ -1,146 +1,15 @@
-"""A broker process for each test, and clients of it with short timeouts."""
+"""A broker process for each test, and clients of it with short timeouts.
 
-import os
-import re
-import signal
-import subprocess
-import sys
-import time
+Tests with the fixture ``kafka`` are the contract: they run against the embedded broker and against
+Apache Kafka. Those with ``broker`` are about the embedded one alone.
+"""
+
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from confluent_kafka import Consumer, Message, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient, NewTopic
-
-START_SECONDS = 20
-_SERVING = re.compile(r"serving .* on (127\.0\.0\.1):(\d+)")
-
-
-class BrokerProcess:
-    """A broker on a directory of its own, which can be ended and started again on its port."""
-
-    def __init__(self, directory: Path) -> None:
-        self.directory = directory / "data"
-        self.log_path = directory / "broker.log"
-        self.port = 0
-        self.program = ["-m", "polygon_assets.sandbox.kafka"]
-        self.process: subprocess.Popen[bytes] | None = None
-        self._admin: AdminClient | None = None
-
-    @property
-    def bootstrap(self) -> str:
-        return f"127.0.0.1:{self.port}"
-
-    @property
-    def log(self) -> str:
-        """What the broker has logged since the last start."""
-        return self.log_path.read_text()
-
-    def command(self, *options: str) -> list[str]:
-        where = ["--port", str(self.port), "--data", str(self.directory)]
-        return [sys.executable, *self.program, *where, *options]
-
-    def start(self, *options: str) -> "BrokerProcess":
-        with self.log_path.open("wb") as log:
-            self.process = subprocess.Popen(self.command(*options), stderr=log)
-        deadline = time.monotonic() + START_SECONDS
-        while not (serving := _SERVING.search(self.log)):
-            assert self.process.poll() is None, self.log
-            assert time.monotonic() < deadline, self.log
-            time.sleep(0.02)
-        self.port = int(serving.group(2))
-        return self
-
-    def refused(self, *options: str) -> str:
-        """Start where it cannot start: the one sentence on stderr."""
-        ended = subprocess.run(
-            self.command(*options), capture_output=True, text=True, timeout=START_SECONDS
-        )
-        assert ended.returncode == 1, ended.stderr
-        assert ended.stdout == ""
-        lines = ended.stderr.strip().splitlines()
-        assert len(lines) == 1, ended.stderr
-        return lines[0]
-
-    def kill(self) -> None:
-        """End it as kill -9 does."""
-        assert self.process is not None
-        self.process.send_signal(signal.SIGKILL)
-        self.process.wait(5)
-
-    def stop(self) -> float:
-        """End it as a supervisor does. Returns: seconds that it took."""
-        assert self.process is not None
-        started = time.monotonic()
-        self.process.send_signal(signal.SIGTERM)
-        assert self.process.wait(5) == 0, self.log
-        return time.monotonic() - started
-
-    def cpu_seconds(self) -> float:
-        """Processor time that it has used."""
-        assert self.process is not None
-        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-    # ---- clients
-
-    def admin(self) -> AdminClient:
-        """One client, kept: a future dies with the client that it came from."""
-        if self._admin is None:
-            self._admin = AdminClient({"bootstrap.servers": self.bootstrap})
-        return self._admin
-
-    def create(self, topic: str, partitions: int = 1, **configs: str) -> None:
-        new = NewTopic(topic, partitions, 1, config=configs)
-        self.admin().create_topics([new])[topic].result(10)
-
-    def producer(self, **settings: object) -> Producer:
-        defaults = {"bootstrap.servers": self.bootstrap, "linger.ms": 2}
-        return Producer(defaults | settings)
-
-    def consumer(self, group: str = "tests", **settings: object) -> Consumer:
-        defaults = {
-            "bootstrap.servers": self.bootstrap,
-            "group.id": group,
-            "auto.offset.reset": "earliest",
-            "enable.auto.commit": False,
-            "session.timeout.ms": 6000,
-            "heartbeat.interval.ms": 300,
-        }
-        return Consumer(defaults | settings)
-
-    def send(self, topic: str, values: list[bytes], **settings: object) -> None:
-        """Produce values into partition 0; every one of them is acknowledged."""
-        failed: list[str] = []
-        producer = self.producer(**settings)
-        for value in values:
-            producer.produce(
-                topic,
-                value,
-                partition=0,
-                on_delivery=lambda e, _: failed.append(str(e)) if e else None,
-            )
-        assert producer.flush(15) == 0
-        assert failed == []
-
-    def read(self, topic: str, partitions: int = 1, timeout: float = 10) -> list[Message]:
-        """Every record of a topic, up to its end at the time of the call."""
-        consumer = self.consumer("reader")
-        parts = [TopicPartition(topic, number) for number in range(partitions)]
-        marks = [consumer.get_watermark_offsets(part, timeout=5) for part in parts]
-        starts = [TopicPartition(topic, n, low) for n, (low, _) in enumerate(marks)]
-        wanted = sum(high - low for low, high in marks)
-        consumer.assign(starts)
-        records: list[Message] = []
-        deadline = time.monotonic() + timeout
-        while len(records) < wanted and time.monotonic() < deadline:
-            for message in consumer.consume(10_000, 0.2):
-                assert message.error() is None, message.error()
-                records.append(message)
-        consumer.close()
-        assert len(records) == wanted
-        return records
+from kafka_brokers import ApacheProcess, BrokerProcess, wait_until
 
 
 @pytest.fixture
@@ -167,14 +36,35 @@ def broker(brokers: Callable[..., BrokerProcess]) -> BrokerProcess:
     return brokers()
 
 
+@pytest.fixture(scope="session")
+def apache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApacheProcess]:
+    """Apache Kafka, started once; each test begins without topics and groups."""
+    missing = [program for program in ("java", "mvn") if shutil.which(program) is None]
+    if missing:
+        pytest.skip(f"Apache Kafka needs {' and '.join(missing)} on the PATH")
+    started = ApacheProcess(tmp_path_factory.mktemp("apache"))
+    started.start()
+    yield started
+    started.kill()
+
+
+@pytest.fixture(
+    params=[
+        "embedded",
+        pytest.param("apache", marks=[pytest.mark.slow, pytest.mark.xdist_group("apache_kafka")]),
+    ]
+)
+def kafka(request: pytest.FixtureRequest) -> Iterator[BrokerProcess]:
+    """A broker of either kind, without topics and groups."""
+    if request.param == "embedded":
+        yield request.getfixturevalue("broker")
+        return
+    apache: ApacheProcess = request.getfixturevalue("apache")
+    yield apache
+    apache.clear()
+
+
 @pytest.fixture
 def until() -> Callable[..., None]:
     """Waits until something is true."""
-
-    def wait(condition: Callable[[], bool], seconds: float = 8.0) -> None:
-        deadline = time.monotonic() + seconds
-        while not condition():
-            assert time.monotonic() < deadline, "it did not happen in time"
-            time.sleep(0.02)
-
-    return wait
+    return wait_until

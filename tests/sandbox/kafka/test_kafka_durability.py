@@ -1,8 +1,6 @@
 """What is acknowledged stays: after kill -9, lost answers, torn writes and damage."""
 
 import os
-import socket
-import struct
 import threading
 import time
 from collections import Counter
@@ -10,8 +8,7 @@ from pathlib import Path
 
 import pytest
 from confluent_kafka import TopicPartition
-
-SOCKET_SECONDS = 5
+from kafka_wire import batch, new_producer, produce
 
 
 def log_file(broker) -> Path:
@@ -19,9 +16,9 @@ def log_file(broker) -> Path:
     return max((broker.directory / "topics").glob("*/0/*.log"))
 
 
-def test_kill_in_the_middle_of_an_idempotent_producer_loses_and_repeats_nothing(broker):
-    broker.create("bars", 4)
-    producer = broker.producer(
+def test_kill_in_the_middle_of_an_idempotent_producer_loses_and_repeats_nothing(kafka):
+    kafka.create("bars", 4)
+    producer = kafka.producer(
         **{
             "enable.idempotence": True,
             "compression.type": "lz4",
@@ -44,8 +41,8 @@ def test_kill_in_the_middle_of_an_idempotent_producer_loses_and_repeats_nothing(
     def kill_and_restart() -> None:
         for _ in range(4):
             time.sleep(0.25)
-            broker.kill()
-            broker.start()
+            kafka.kill()
+            kafka.start()
         restarts.set()
 
     killer = threading.Thread(target=kill_and_restart)
@@ -63,7 +60,7 @@ def test_kill_in_the_middle_of_an_idempotent_producer_loses_and_repeats_nothing(
     assert errors == []
     assert sorted(acknowledged) == list(range(sent))
 
-    copies = Counter(int(message.value()) for message in broker.read("bars", 4))
+    copies = Counter(int(message.value()) for message in kafka.read("bars", 4))
     assert set(copies) == set(range(sent))
     assert set(copies.values()) == {1}
 
@@ -148,46 +145,15 @@ def test_a_full_disk_refuses_records_and_keeps_the_others(broker):
     assert "cut" not in broker.log
 
 
-@pytest.mark.parametrize("end", ["kill", "stop"])
-def test_a_batch_that_comes_again_after_a_restart_is_known(broker, end):
+def test_a_batch_that_comes_again_after_a_stop_is_known(broker):
     broker.create("bars")
-    producer = broker.producer(**{"enable.idempotence": True})
-    for number in range(10):
-        producer.produce("bars", b"%d" % number, partition=0)
-        producer.flush(5)
-    size = log_file(broker).stat().st_size
-    last_batch = broker_batches(log_file(broker).read_bytes())[-1]
-    getattr(broker, end)()
+    producer = new_producer(broker.port)
+    first = batch([b"0"], producer=producer, epoch=0, sequence=0)
+    assert produce(broker.port, "bars", first) == (0, 0)
+    broker.stop()
     broker.start()
-    base_offset, code = produce_raw(broker.port, "bars", last_batch)
-    assert (base_offset, code) == (9, 0)
-    assert log_file(broker).stat().st_size == size
-    out_of_order = bytearray(last_batch)
-    struct.pack_into(">i", out_of_order, 53, 12)  # base sequence: 10 is the next
-    assert produce_raw(broker.port, "bars", bytes(out_of_order)) == (-1, 45)
-
-
-def broker_batches(data: bytes) -> list[bytes]:
-    batches = []
-    while data:
-        size = 12 + struct.unpack_from(">i", data, 8)[0]
-        batches.append(data[:size])
-        data = data[size:]
-    return batches
-
-
-def produce_raw(port: int, topic: str, batch: bytes) -> tuple[int, int]:
-    """One Produce request of version 3. Returns: base offset and error code."""
-    body = struct.pack(">hhi", -1, -1, 1000) + struct.pack(">i", 1)
-    body += struct.pack(">h", len(topic)) + topic.encode()
-    body += struct.pack(">iii", 1, 0, len(batch)) + batch
-    request = struct.pack(">hhih", 0, 3, 7, -1) + body
-    with socket.create_connection(("127.0.0.1", port), SOCKET_SECONDS) as connection:
-        connection.sendall(struct.pack(">i", len(request)) + request)
-        answer = connection.recv(65536)
-    at = 4 + 4 + 4 + 2 + len(topic) + 4 + 4
-    code, offset = struct.unpack_from(">hq", answer, at)
-    return offset, code
+    assert produce(broker.port, "bars", first) == (0, 0)
+    assert [m.value() for m in broker.read("bars")] == [b"0"]
 
 
 @pytest.mark.parametrize("cut", [1, 60, 200])
@@ -228,6 +194,31 @@ def test_a_last_batch_that_fails_its_checksum_is_cut_off(broker):
     path.write_bytes(data)
     broker.start()
     assert [m.offset() for m in broker.read("bars")] == [0, 1]
+
+
+@pytest.mark.parametrize("end", ["kill", "stop"])
+def test_a_damaged_batch_with_good_ones_behind_it_stops_the_start(broker, end):
+    broker.create("bars")
+    broker.send("bars", [b"a" * 300] * 3, **{"batch.num.messages": 1})
+    getattr(broker, end)()
+    path = log_file(broker)
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+    sentence = broker.refused()
+    assert f"{path} is damaged at byte {len(data) // 3}" in sentence
+    assert path.read_bytes() == data
+
+
+def test_damage_after_a_stop_is_no_unfinished_write(broker):
+    broker.create("bars")
+    broker.send("bars", [b"a" * 300] * 3, **{"batch.num.messages": 1})
+    broker.stop()
+    path = log_file(broker)
+    data = bytearray(path.read_bytes())
+    data[-50] ^= 1
+    path.write_bytes(data)
+    assert f"{path} is damaged at byte" in broker.refused()
 
 
 def test_damage_before_the_tail_stops_the_start(broker):

@@ -21,14 +21,14 @@ def assigned(consumer: Consumer) -> set[int]:
 
 
 @pytest.mark.parametrize("strategy", ["range", "roundrobin", "cooperative-sticky"])
-def test_two_members_share_the_partitions(broker, until, strategy):
-    broker.create("bars", 6)
+def test_two_members_share_the_partitions(kafka, until, strategy):
+    kafka.create("bars", 6)
     settings = {"partition.assignment.strategy": strategy}
-    first = broker.consumer("sink", **settings)
+    first = kafka.consumer("sink", **settings)
     first.subscribe(["bars"])
     until(lambda: assigned(first) == set(range(6)))
 
-    second = broker.consumer("sink", **settings)
+    second = kafka.consumer("sink", **settings)
     second.subscribe(["bars"])
     shares: list[set[int]] = []
 
@@ -57,35 +57,34 @@ while True:
 """
 
 
-def test_the_partitions_of_a_killed_member_go_to_another(broker, until):
-    broker.create("bars", 2)
+def test_the_partitions_of_a_killed_member_go_to_another(kafka, until):
+    kafka.create("bars", 2)
     member = subprocess.Popen(
-        [sys.executable, "-c", MEMBER, broker.bootstrap], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", MEMBER, kafka.bootstrap], stdout=subprocess.PIPE, text=True
     )
     assert member.stdout is not None
     assert member.stdout.readline() == "assigned\n"
     member.kill()
     member.wait(5)
     member.stdout.close()
-    other = broker.consumer("sink")
+    other = kafka.consumer("sink")
     other.subscribe(["bars"])
-    until(lambda: assigned(other) == {0, 1}, 9)
-    assert "is silent" in broker.log or "did not join in time" in broker.log
+    until(lambda: assigned(other) == {0, 1}, 15)
     other.close()
 
 
-def test_commits_survive_kill_with_their_metadata(broker):
-    broker.create("bars", 3)
-    broker.send("bars", [b"v"] * 100)
-    consumer = broker.consumer("sink")
+def test_commits_survive_kill_with_their_metadata(kafka):
+    kafka.create("bars", 3)
+    kafka.send("bars", [b"v"] * 100)
+    consumer = kafka.consumer("sink")
     text = 'w:99 "quoted" ünïcode'
     for offset in range(0, 50, 10):
         consumer.commit(
             offsets=[TopicPartition("bars", 0, offset, text), TopicPartition("bars", 2, offset)],
             asynchronous=False,
         )
-    broker.kill()
-    broker.start()
+    kafka.kill()
+    kafka.start()
     parts = [TopicPartition("bars", number) for number in range(3)]
     found = consumer.committed(parts, timeout=5)
     assert [(part.offset, part.metadata) for part in found] == [
@@ -96,30 +95,30 @@ def test_commits_survive_kill_with_their_metadata(broker):
     consumer.close()
 
 
-def test_a_consumer_goes_on_where_its_group_stopped(broker):
-    broker.create("bars")
-    broker.send("bars", [b"%d" % number for number in range(100)])
+def test_a_consumer_goes_on_where_its_group_stopped(kafka):
+    kafka.create("bars")
+    kafka.send("bars", [b"%d" % number for number in range(100)])
 
     def read_and_commit(count: int) -> list[bytes]:
-        consumer = broker.consumer("sink")
+        consumer = kafka.consumer("sink")
         consumer.subscribe(["bars"])
-        values = [message.value() for message in consumer.consume(count, 8)]
+        values = [message.value() for message in consumer.consume(count, 20)]
         consumer.commit(asynchronous=False)
         consumer.close()
         return values
 
     assert read_and_commit(60) == [b"%d" % number for number in range(60)]
-    broker.kill()
-    broker.start()
+    kafka.kill()
+    kafka.start()
     assert read_and_commit(40) == [b"%d" % number for number in range(60, 100)]
 
 
-def test_the_lag_of_a_group_is_true(broker):
-    broker.create("bars", 2)
-    broker.send("bars", [b"v"] * 80)
-    consumer = broker.consumer("sink")
+def test_the_lag_of_a_group_is_true(kafka):
+    kafka.create("bars", 2)
+    kafka.send("bars", [b"v"] * 80)
+    consumer = kafka.consumer("sink")
     consumer.commit(offsets=[TopicPartition("bars", 0, 30)], asynchronous=False)
-    admin = broker.admin()
+    admin = kafka.admin()
     parts = [TopicPartition("bars", 0), TopicPartition("bars", 1)]
     asked = ConsumerGroupTopicPartitions("sink", parts)
     answer = admin.list_consumer_group_offsets([asked])["sink"].result(5)
@@ -134,6 +133,7 @@ def test_the_lag_of_a_group_is_true(broker):
 
 
 def test_a_member_of_an_old_generation_cannot_commit(broker, until):
+    """The embedded broker's groups end with it; Apache Kafka's go on until the session ends."""
     broker.create("bars")
     zombie = broker.consumer("sink")
     zombie.subscribe(["bars"])
@@ -153,12 +153,12 @@ def test_a_member_of_an_old_generation_cannot_commit(broker, until):
     zombie.close()
 
 
-def test_nobody_else_commits_while_a_group_has_members(broker, until):
-    broker.create("bars")
-    member = broker.consumer("sink")
+def test_nobody_else_commits_while_a_group_has_members(kafka, until):
+    kafka.create("bars")
+    member = kafka.consumer("sink")
     member.subscribe(["bars"])
     until(lambda: assigned(member) == {0})
-    stranger = broker.consumer("sink")
+    stranger = kafka.consumer("sink")
     with pytest.raises(KafkaException) as caught:
         stranger.commit(offsets=[TopicPartition("bars", 0, 1)], asynchronous=False)
     assert caught.value.args[0].code() == KafkaError.UNKNOWN_MEMBER_ID
@@ -166,10 +166,10 @@ def test_nobody_else_commits_while_a_group_has_members(broker, until):
     member.close()
 
 
-def test_groups_are_listed_described_and_deleted(broker, until):
-    broker.create("bars", 2)
-    admin = broker.admin()
-    consumer = broker.consumer("sink", **{"client.id": "sink-1"})
+def test_groups_are_listed_described_and_deleted(kafka, until):
+    kafka.create("bars", 2)
+    admin = kafka.admin()
+    consumer = kafka.consumer("sink", **{"client.id": "sink-1"})
     consumer.subscribe(["bars"])
     until(lambda: assigned(consumer) == {0, 1})
     consumer.commit(offsets=[TopicPartition("bars", 0, 1)], asynchronous=False)
@@ -195,12 +195,12 @@ def test_groups_are_listed_described_and_deleted(broker, until):
     assert admin.list_consumer_groups().result(5).valid == []
 
 
-def test_an_instance_that_joins_again_replaces_itself(broker, until):
-    broker.create("bars", 2)
-    before = broker.consumer("sink", **{"group.instance.id": "sink-0"})
+def test_an_instance_that_joins_again_replaces_itself(kafka, until):
+    kafka.create("bars", 2)
+    before = kafka.consumer("sink", **{"group.instance.id": "sink-0"})
     before.subscribe(["bars"])
     until(lambda: assigned(before) == {0, 1})
-    after = broker.consumer("sink", **{"group.instance.id": "sink-0"})
+    after = kafka.consumer("sink", **{"group.instance.id": "sink-0"})
     after.subscribe(["bars"])
     until(lambda: assigned(after) == {0, 1})
     with pytest.raises(KafkaException):
@@ -210,9 +210,9 @@ def test_an_instance_that_joins_again_replaces_itself(broker, until):
     before.close()
 
 
-def test_metadata_that_is_too_long_is_refused(broker):
-    broker.create("bars")
-    consumer = broker.consumer("sink")
+def test_metadata_that_is_too_long_is_refused(kafka):
+    kafka.create("bars")
+    consumer = kafka.consumer("sink")
     with pytest.raises(KafkaException) as caught:
         consumer.commit(offsets=[TopicPartition("bars", 0, 1, "x" * 5000)], asynchronous=False)
     assert caught.value.args[0].code() == KafkaError.OFFSET_METADATA_TOO_LARGE

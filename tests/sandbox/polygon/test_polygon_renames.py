@@ -89,7 +89,7 @@ def test_the_bars_of_a_ticker_do_not_depend_on_the_other_one(ticker: str) -> Non
     ],
 )
 def test_stream_and_flat_files_carry_the_tickers_of_the_day(day: date, symbols: set[str]) -> None:
-    moments = prepare(MARKET, day).moments(-1, lambda _channel: True)
+    moments = prepare(MARKET, day).moments(-1, lambda channel: channel == "AM")
     assert {symbol for moment in moments for symbol in moment.symbols} == symbols
     for dataset in (DAYS, MINUTES):
         lines = "".join(rows(MARKET, dataset, day, early=False)).splitlines()

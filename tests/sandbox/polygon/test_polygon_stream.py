@@ -151,7 +151,7 @@ async def test_unknown_topics_are_passed_over_in_silence(vendor: Vendor) -> None
         assert await say(client, "unsubscribe", "AM.AAPL") == [
             ("success", "unsubscribed to: AM.AAPL")
         ]
-        assert (await say(client, "subscribe", "T.AAPL"))[0][0] == "error"
+        assert (await say(client, "subscribe", "NOI.AAPL"))[0][0] == "error"
         assert (await say(client, "dance", ""))[0][0] == "error"
 
 
