@@ -98,7 +98,6 @@ BREAKS: dict[RuleKey, list[str]] = {
     (TICKS, "vwap_inside_bar"): [
         _second("ABOVE", "20, 21, 19, 20", "21.001"),
         _second("BELOW", "20, 21, 19, 20", "18.999"),
-        _second("NOTHING", "20, 21, 19, 20", "nan"),
     ],
     (TICKS, "session_of_bar"): [
         # Midnight in New York is the next day; the day in UTC begins five hours too early.

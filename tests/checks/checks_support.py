@@ -76,6 +76,12 @@ def run_checks(
     }
     # A check that could not run at all has no evaluation: that is no failing case.
     assert set(found) == keys_of(checks), f"{keys_of(checks) - set(found)} did not run"
+    declared = {
+        (spec.key.asset_key.to_user_string(), spec.name): spec.metadata["severity"]
+        for one in checks
+        for spec in one.check_specs
+    }
+    assert {key: one.severity.value for key, one in found.items()} == declared, "as catalogued"
     blocked = any(not one.passed and one.blocking for one in found.values())
     assert run.success is not blocked
     return found

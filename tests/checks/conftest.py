@@ -9,11 +9,17 @@ from support.servers import server
 
 from polygon_assets.defs.raw import STREAM_TABLES
 from polygon_assets.defs.rollups.assets import ROLLUPS
-from polygon_assets.defs.rollups.rebuild import create_tables
+from polygon_assets.defs.rollups.live import create_rollups
 from polygon_assets.publish.manifest import read_manifest, read_streams
 from polygon_assets.resources.clickhouse import ClickHouse, clickhouse
 from polygon_assets.resources.snowflake import Warehouse, warehouse
 from polygon_assets.sandbox.airbyte.columns import column, table_columns
+
+# The columns that the rollups read of the sink's table.
+CONSTRAINTS = (
+    *("symbol_is_text", "time_in_range", "prices_positive", "quantities_not_negative"),
+    "numbers_finite",
+)
 
 
 @pytest.fixture(scope="session")
@@ -35,13 +41,16 @@ def snowflake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
 
 @pytest.fixture(scope="session")
 def clickhouse_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClickHouse]:
-    """ClickHouse with the stream's tables and the rollups, as `polygon bootstrap` makes them."""
+    """ClickHouse with the tables that `polygon bootstrap` makes, but for their constraints."""
     with server("clickhouse", tmp_path_factory.mktemp("clickhouse")) as port:
         with variables(CLICKHOUSE_URL=f"http://127.0.0.1:{port}"):
             resource = clickhouse(NAMES).process_config_and_initialize()
         with resource.client() as client:
-            schema.apply(client, resource.ticks)
-        create_tables(resource, ROLLUPS)
+            schema.apply(client, schema.TICKS, {"database": resource.ticks})
+            # A constraint keeps a bad row out before a rule can see it.
+            for name in CONSTRAINTS:
+                client.command(f"ALTER TABLE {resource.ticks}.bars_1s DROP CONSTRAINT {name}")
+        create_rollups(resource)
         yield resource
 
 
@@ -50,7 +59,9 @@ def ticks(clickhouse_server: ClickHouse, monkeypatch: pytest.MonkeyPatch) -> Cli
     """The same ClickHouse with empty tables, and the variable that names it."""
     monkeypatch.setenv("CLICKHOUSE_URL", clickhouse_server.url)
     with clickhouse_server.client() as client:
-        tables = ["{ticks}.bars_1s", *(f"{{rollups}}.{rollup.name}" for rollup in ROLLUPS)]
+        names = [*(rollup.name for rollup in ROLLUPS), "rebuilds"]
+        tables = ["{ticks}.bars_1s", "{ticks}.sink_batches", "{ticks}.halts"]
+        tables += [f"{{rollups}}.{name}" for name in names]
         for table in tables:
             client.command(f"TRUNCATE TABLE {clickhouse_server.render(table)}")
     return clickhouse_server

@@ -10,9 +10,13 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 from dagster._core.definitions.asset_checks.asset_check_evaluation import AssetCheckEvaluation
 from support.servers import server
 
-from polygon_assets.defs.ticks.checks import no_dead_letters, no_gaps, sink_keeps_up
-from polygon_assets.defs.ticks.control import MAX_LAG
+from polygon_assets.defs.ticks import checks
+from polygon_assets.defs.ticks.assets import BARS_TOPIC
+from polygon_assets.defs.ticks.checks import keeps_up_checks, no_dead_letters, no_gaps
+from polygon_assets.defs.ticks.lag import MAX_LAG
 from polygon_assets.resources.kafka import Kafka, kafka
+
+sink_keeps_up = keeps_up_checks[tuple(BARS_TOPIC)]
 
 pytestmark = pytest.mark.xdist_group("checks_kafka")
 
@@ -94,3 +98,17 @@ def test_lag_exactly_at_the_limit_passes(topics: Kafka) -> None:
     consumer.close()
     found = evaluate(sink_keeps_up, consumer_group)
     assert (found.passed, count(found, "lag")) == (True, MAX_LAG)
+
+
+@pytest.mark.parametrize("key", [key for key in keeps_up_checks if key != tuple(BARS_TOPIC)])
+def test_every_topic_of_the_market_has_its_own_lag(
+    topics: Kafka, key: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checks, "MAX_LAG", 9)
+    topic, check = topics.topics()[key[-1]], keeps_up_checks[key]
+    assert evaluate(check, topics).passed, "an empty topic is no lag"
+    send(topics, topic, 9)
+    assert evaluate(check, topics).passed
+    send(topics, topic, 1)
+    found = evaluate(check, topics)
+    assert (found.passed, count(found, "lag")) == (False, 10)

@@ -89,7 +89,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
         house = warehouse(NAMES).process_config_and_initialize()
         house.create_schemas()
         publish(NAMES)
-        resources = {"airbyte": airbyte(), "snowflake": warehouse(NAMES), "polygon": polygon()}
+        resources = {"airbyte": airbyte(NAMES), "snowflake": warehouse(NAMES), "polygon": polygon()}
         definitions = dg.Definitions(raw_assets, asset_checks=raw_checks, resources=resources)
         yield Platform(definitions, house, vendor)
 

@@ -93,6 +93,13 @@ def test_every_symbol_of_either_side_has_a_verdict(halves: dict[str, Any]) -> No
     assert found["mean_volume_share"].value == pytest.approx(0.8)
 
 
+def test_lineage_has_the_columns_of_the_table(halves: dict[str, Any]) -> None:
+    lineage = reconcile(halves, one_session(MONDAY))["dagster/column_lineage"].value
+    with halves["snowflake"].cursor() as cursor:
+        cursor.execute(f"SELECT * FROM {RECONCILED}".format(database=halves["snowflake"].database))
+        assert [column.name.lower() for column in cursor.description] == [*lineage.deps_by_column]
+
+
 def test_a_second_run_writes_the_same_rows(halves: dict[str, Any]) -> None:
     reconcile(halves, sessions(MONDAY, TUESDAY))
     first = rows(halves)

@@ -135,7 +135,7 @@ def test_session_without_finer_bars_keeps_what_it_had(ticks: ClickHouse) -> None
             rebuild_session(ticks, rollup, WINTER)
         if rollup is not BARS_1M:  # the minutes are themselves a source, and gone by then
             assert stored(ticks, rollup.name, WINTER) == before
-    assert tables(ticks) == {rollup.name for rollup in ROLLUPS}
+    assert not any("stage" in name for name in tables(ticks))
 
 
 def test_minutes_without_seconds_keep_what_they_had(ticks: ClickHouse) -> None:
@@ -176,7 +176,7 @@ def test_death_between_stage_and_swap_changes_nothing(ticks: ClickHouse) -> None
     with pytest.raises(ConnectionResetError):
         rebuild_session(dying, BARS_1M, WINTER)
     assert everything(ticks, WINTER) == before
-    assert tables(ticks) == {rollup.name for rollup in ROLLUPS}
+    assert not any("stage" in name for name in tables(ticks))
     assert rebuild_session(ticks, BARS_1M, WINTER).drift == 899
 
 
@@ -196,7 +196,7 @@ def test_stage_of_a_killed_rebuild_is_dropped_by_the_next(ticks: ClickHouse) -> 
         target = ticks.render("{rollups}.bars_1m")
         client.command(f"CREATE TABLE {target}__stage_dead AS {target}")
     rebuild_session(ticks, BARS_1M, WINTER)
-    assert tables(ticks) == {rollup.name for rollup in ROLLUPS}
+    assert not any("stage" in name for name in tables(ticks))
 
 
 def test_day_bar_starts_at_midnight_in_new_york(ticks: ClickHouse) -> None:

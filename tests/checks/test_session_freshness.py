@@ -8,6 +8,7 @@ import pytest
 from checks_support import failed, run_checks, shared_instance, variables
 from support.servers import server
 
+from polygon_assets.defs.platform.due import cadences
 from polygon_assets.defs.platform.freshness import NAME, session_freshness_checks
 from polygon_assets.resources.polygon import Polygon, polygon
 from polygon_assets.sandbox.layout import SandboxLayout
@@ -19,7 +20,7 @@ BARS, TOPIC = (
     dg.AssetKey(["raw", "polygon", "daily_bars"]),
     dg.AssetKey(["kafka", "stocks", "gaps"]),
 )
-CHECKS = [session_freshness_checks([BARS, TOPIC])]
+CHECKS = [session_freshness_checks([BARS, TOPIC], cadences("regular")["evening"])]
 Vendor = tuple[Polygon, SimulatedMarket]
 
 

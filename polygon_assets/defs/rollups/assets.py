@@ -6,11 +6,16 @@ from typing import Any
 import dagster as dg
 
 from polygon_assets.candles import markdown_picture
+from polygon_assets.code_versions import code_version
 from polygon_assets.defs.rollups.chart import most_traded
-from polygon_assets.defs.rollups.rebuild import SECONDS, Rollup, rebuild_session
-from polygon_assets.partitions import run_window
+from polygon_assets.defs.rollups.rebuild import rebuild_session, require_closed
+from polygon_assets.defs.rollups.rollup import SECONDS, Rollup
+from polygon_assets.links import clickhouse_link
+from polygon_assets.partitions import SessionWindow, run_window
 from polygon_assets.policies import session_spec
 from polygon_assets.resources.clickhouse import ClickHouse
+from polygon_assets.resources.polygon import Polygon
+from polygon_assets.stored import stored_bytes
 
 MINUTES = "{rollups}.bars_1m"
 
@@ -35,6 +40,7 @@ def rollup_asset(rollup: Rollup) -> dg.AssetsDefinition:
         kinds=["clickhouse", "table"],
         deps=[dg.AssetKey(rollup.source_key)],
         metadata={"sql": dg.MetadataValue.md(f"```sql\n{rollup.select}\n```")},
+        code_version=code_version(__name__, rollup.select),
     )
 
     @dg.multi_asset(
@@ -44,9 +50,11 @@ def rollup_asset(rollup: Rollup) -> dg.AssetsDefinition:
         pool=f"clickhouse_{rollup.name}",
     )
     def rebuild(
-        context: dg.AssetExecutionContext, clickhouse: ClickHouse
+        context: dg.AssetExecutionContext, clickhouse: ClickHouse, polygon: Polygon
     ) -> dg.MaterializeResult[Any]:
-        sessions: list[date] = run_window(context.run.tags).sessions
+        window = run_window(context.run.tags)
+        sessions: list[date] = window.sessions
+        require_closed(sessions[-1], polygon.now())
         done = [rebuild_session(clickhouse, rollup, day) for day in sessions]
         return dg.MaterializeResult(
             asset_key=spec.key,
@@ -55,11 +63,26 @@ def rollup_asset(rollup: Rollup) -> dg.AssetsDefinition:
                 "dagster/table_name": f"{clickhouse.rollups}.{rollup.name}",
                 "volume": sum(one.volume for one in done),
                 "drift_shares": sum(one.drift for one in done),
+                **_table(clickhouse, rollup, window),
                 **_chart(clickhouse, rollup, sessions[-1]),
             },
         )
 
     return rebuild
+
+
+def _table(clickhouse: ClickHouse, rollup: Rollup, window: SessionWindow) -> dict[str, Any]:
+    """What the table is made from, how much room the sessions take, and where to look at them."""
+    from polygon_assets.defs.rollups.lineage import rollup_lineage
+
+    first, last = window.first, window.last
+    sizes = stored_bytes(clickhouse, clickhouse.rollups, first, last)
+    table = f"{{rollups}}.{rollup.name}"
+    return {
+        "bytes": sizes.get(rollup.name, 0),
+        "dagster/column_lineage": rollup_lineage(rollup),
+        **clickhouse_link(clickhouse, table, "session_date", first, last),
+    }
 
 
 def _chart(

@@ -3,7 +3,7 @@
 from datetime import date
 
 from polygon_assets.candles import Candle
-from polygon_assets.defs.rollups.rebuild import Rollup
+from polygon_assets.defs.rollups.rollup import Rollup
 from polygon_assets.resources.clickhouse import ClickHouse
 
 BARS = """

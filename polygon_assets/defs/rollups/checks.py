@@ -2,7 +2,7 @@
 
 from polygon_assets.checks import Rule, clickhouse_checks
 from polygon_assets.defs.rollups.assets import ROLLUPS
-from polygon_assets.defs.rollups.rebuild import Rollup
+from polygon_assets.defs.rollups.rollup import Rollup
 
 RELATIVE_ERROR = 1e-9
 """Sums of the same numbers in another order differ by rounding only."""
@@ -25,7 +25,7 @@ def rules(rollup: Rollup) -> list[Rule]:
             "equals_second_bars",
             "Shares, trades, dollars, first, last, highest and lowest price of every symbol's "
             "session equal those of its second bars.",
-            _difference(table),
+            session_difference(table),
         ),
         Rule(
             "ohlc_consistent",
@@ -37,7 +37,7 @@ def rules(rollup: Rollup) -> list[Rule]:
     ]
 
 
-def _difference(table: str) -> str:
+def session_difference(table: str) -> str:
     """Symbols whose totals differ, for the sessions that the rollup has.
 
     Without a window a check looks at every session; one that is streamed but not rolled up yet

@@ -1,17 +1,24 @@
 """Rebuild one session of a rollup: idempotent, atomic, safe to repeat after a crash."""
 
+import math
 import uuid
 from dataclasses import dataclass
-from datetime import date
-from pathlib import Path
+from datetime import date, datetime
+from typing import TYPE_CHECKING
 
-from clickhouse_connect.driver.client import Client
-
+from polygon_assets.defs.rollups.drift import remember, see_seconds
+from polygon_assets.defs.rollups.rollup import SECONDS, Rollup
+from polygon_assets.defs.ticks.control import LATE_BARS
 from polygon_assets.resources.clickhouse import ClickHouse
+from polygon_assets.sessions import session as session_of
 
-SQL = Path(__file__).parent / "sql"
-SECONDS = "{ticks}.bars_1s"
+if TYPE_CHECKING:
+    from clickhouse_connect.driver.client import Client
+
 STAGE = "__stage_"
+
+RELATIVE_ERROR = 1e-9
+"""Sums of the same products in another order differ by rounding only."""
 
 REBUILD = {
     # A stage table that is new for every run has no memory of earlier blocks, so no row of the
@@ -27,42 +34,12 @@ REBUILD = {
 
 
 @dataclass(frozen=True)
-class Rollup:
-    """A table of wider bars.
+class Totals:
+    """Sums over the bars of one session."""
 
-    Attributes:
-        name: Table name.
-        source: The table with the finer bars.
-        bucket: ClickHouse expression for the start of the bar, in terms of the finer bar ``s``.
-        description: What one row is.
-    """
-
-    name: str
-    source: str
-    bucket: str
-    description: str
-
-    @property
-    def key(self) -> list[str]:
-        """The asset key."""
-        return ["clickhouse", "rollups", self.name]
-
-    @property
-    def source_key(self) -> list[str]:
-        """The asset key of the finer bars."""
-        schema = "ticks" if self.source == SECONDS else "rollups"
-        return ["clickhouse", schema, self.source.rpartition(".")[2]]
-
-    @property
-    def select(self) -> str:
-        """The query for one session's bars, with ``{session:Date}`` left to bind."""
-        sql = (SQL / "bars.sql").read_text()
-        # Only the second bars have replaced versions; a rollup's rows are final.
-        final = "FINAL" if self.source == SECONDS else ""
-        replacements = {"{bucket}": self.bucket, "{source}": self.source, "{final}": final}
-        for placeholder, text in replacements.items():
-            sql = sql.replace(placeholder, text)
-        return sql
+    rows: int
+    volume: float
+    dollars: float
 
 
 @dataclass(frozen=True)
@@ -86,19 +63,50 @@ class NothingToRollUpError(RuntimeError):
     """The finer table has no rows for the session."""
 
 
+class SessionOpenError(RuntimeError):
+    """The session is not over on the market's clock."""
+
+
+class StageDiffersError(RuntimeError):
+    """The new bars of a session do not add up to the finer ones; nothing was replaced."""
+
+
+def require_closed(day: date, now: datetime) -> None:
+    """Refuse a session that may still receive bars.
+
+    Args:
+        day: The session.
+        now: The market's clock, UTC.
+
+    Raises:
+        SessionOpenError: The last late bar of the session is not due yet.
+        NotASessionError: The exchange does not trade on that day.
+    """
+    over = session_of(day).close_at + LATE_BARS
+    if now < over:
+        raise SessionOpenError(
+            f"session {day} is still open: it is {now:%Y-%m-%d %H:%M:%S} UTC on the market's "
+            f"clock, and late bars may come until {over:%Y-%m-%d %H:%M:%S} UTC. "
+            "Its live bars are in the views candles_1m to candles_1d; rebuild it after that time."
+        )
+
+
 def rebuild_session(clickhouse: ClickHouse, rollup: Rollup, session: date) -> Rebuilt:
     """Replace the session's bars by ones computed from the finer table.
 
-    The session must be over: rows that arrive during the rebuild would be missed.
+    The session must be over (:func:`require_closed`): rows that arrive during the rebuild may be
+    missed, and make the session appear in :func:`sessions_changed_since_rebuild`.
 
     Raises:
         NothingToRollUpError: The finer table has no rows for the session.
+        StageDiffersError: The stage does not add up to the finer table.
     """
     target = clickhouse.render(f"{{rollups}}.{rollup.name}")
     stage = f"{target}{STAGE}{uuid.uuid4().hex[:8]}"
     _drop_leftovers(clickhouse, rollup)
     with clickhouse.client() as client:
-        before_rows, before_volume = _totals(client, target, session)
+        seen = see_seconds(clickhouse, session)
+        before = _totals(client, target, session)
         client.command(f"CREATE TABLE {stage} AS {target}")
         try:
             client.command(
@@ -106,25 +114,37 @@ def rebuild_session(clickhouse: ClickHouse, rollup: Rollup, session: date) -> Re
                 parameters={"session": session},
                 settings=REBUILD,
             )
-            rows, volume = _totals(client, stage, session)
-            if rows == 0:
-                raise NothingToRollUpError(
-                    f"{clickhouse.render(rollup.source)} has no bars for session {session}: "
-                    "stream or backfill the session first."
-                )
+            after = _totals(client, stage, session)
+            _verify(client, clickhouse, rollup, session, after)
             client.command(f"ALTER TABLE {target} REPLACE PARTITION '{session}' FROM {stage}")
         finally:
             client.command(f"DROP TABLE IF EXISTS {stage} SYNC")
-    return Rebuilt(rows, volume, before_rows, volume - before_volume if before_rows else 0.0)
+    remember(clickhouse, rollup.name, session, after.rows, seen)
+    drift = after.volume - before.volume if before.rows else 0.0
+    return Rebuilt(after.rows, after.volume, before.rows, drift)
 
 
-def create_tables(clickhouse: ClickHouse, rollups: list[Rollup]) -> None:
-    """Create the database and the rollup tables where they are missing."""
-    sql = (SQL / "table.sql").read_text()
-    with clickhouse.client() as client:
-        client.command(f"CREATE DATABASE IF NOT EXISTS {clickhouse.rollups}")
-        for rollup in rollups:
-            client.command(clickhouse.render(sql).replace("{rollup}", rollup.name))
+def _verify(
+    client: "Client", clickhouse: ClickHouse, rollup: Rollup, session: date, stage: Totals
+) -> None:
+    """Compare the stage with the finer table: bars, shares, dollars."""
+    source = clickhouse.render(rollup.source)
+    if stage.rows == 0:
+        raise NothingToRollUpError(
+            f"{source} has no bars for session {session}: stream or backfill the session first."
+        )
+    final = "FINAL" if rollup.source == SECONDS else ""
+    bars = f"uniqExact(s.symbol, {rollup.bucket})"
+    base = _totals(client, f"{source} AS s {final}", session, bars)
+    same = stage.rows == base.rows and all(
+        math.isclose(one, other, rel_tol=RELATIVE_ERROR)
+        for one, other in ((stage.volume, base.volume), (stage.dollars, base.dollars))
+    )
+    if not same:
+        raise StageDiffersError(
+            f"the rebuilt {rollup.name} of session {session} does not add up to {source}: "
+            f"{stage} against {base}. Nothing was replaced; is the sink still writing the session?"
+        )
 
 
 def _drop_leftovers(clickhouse: ClickHouse, rollup: Rollup) -> None:
@@ -139,7 +159,12 @@ def _drop_leftovers(clickhouse: ClickHouse, rollup: Rollup) -> None:
             client.command(f"DROP TABLE IF EXISTS {clickhouse.rollups}.{name} SYNC")
 
 
-def _totals(client: Client, table: str, session: date) -> tuple[int, float]:
-    sql = f"SELECT count(), sum(volume) FROM {table} WHERE session_date = {{session:Date}}"
-    rows, volume = client.query(sql, parameters={"session": session}).result_rows[0]
-    return int(rows), float(volume)
+def _totals(client: "Client", table: str, session: date, bars: str = "count()") -> Totals:
+    sql = (
+        f"SELECT {bars}, toFloat64(sum(toDecimal128(volume, 9))), "
+        "toFloat64(sum(toDecimal128(vwap * volume, 18))) "
+        f"FROM {table} WHERE session_date = {{session:Date}}"
+    )
+    found = client.query(sql, parameters={"session": session}, settings=REBUILD)
+    rows, volume, dollars = found.result_rows[0]
+    return Totals(int(rows), float(volume), float(dollars))

@@ -56,6 +56,7 @@ def _serve(listener: socket.socket, data: Path) -> None:
     import uvicorn
 
     from polygon_assets.sandbox.snowflake import patches
+    from polygon_assets.sandbox.snowflake.databases import prepare_notes
     from polygon_assets.sandbox.snowflake.logins import credentials_from_environment
     from polygon_assets.sandbox.snowflake.server import SnowflakeServer
     from polygon_assets.sandbox.snowflake.session import Warehouse
@@ -63,6 +64,7 @@ def _serve(listener: socket.socket, data: Path) -> None:
 
     patches.apply()
     duck = open_databases(data)
+    prepare_notes(duck, data)
     server = SnowflakeServer(Warehouse(duck, data), credentials_from_environment())
 
     class StoppingServer(uvicorn.Server):

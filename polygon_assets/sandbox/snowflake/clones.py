@@ -1,16 +1,17 @@
-"""CLONE, SWAP and DROP of tables, schemas and databases.
+"""CLONE and SWAP of tables and schemas.
 
-Snowflake clones without copying. Here a clone is a physical copy, with constraints and defaults.
+Snowflake clones without copying. Here a clone is a physical copy, with constraints, defaults and
+comments.
 """
+
+from collections.abc import Collection
 
 import sqlglot
 from duckdb import DuckDBPyConnection
-from sqlglot import exp
+from sqlglot import Expr, exp
 
 from polygon_assets.sandbox.snowflake.names import ObjectName, SchemaName, quoted
-from polygon_assets.sandbox.snowflake.storage import remove_database_files
-
-_NOT_USER_SCHEMAS = "('main', '_fs_information_schema', 'information_schema', 'pg_catalog')"
+from polygon_assets.sandbox.snowflake.storage import literal
 
 
 def copy_table(
@@ -41,10 +42,25 @@ def copy_table(
     duck.execute(definition.sql("duckdb"))
     if with_rows:
         duck.execute(f"INSERT INTO {target.sql()} FROM {source.sql()}")
+    _copy_comments(duck, source, target)
 
 
-def copy_schema(duck: DuckDBPyConnection, source: SchemaName, target: SchemaName) -> None:
-    """Copy every table and view of a schema into another one, which is created if needed."""
+def copy_schema(
+    duck: DuckDBPyConnection,
+    source: SchemaName,
+    target: SchemaName,
+    *,
+    qualified_views: Collection[str] = (),
+) -> None:
+    """Copy every table and view of a schema into another one, which is created if needed.
+
+    Args:
+        duck: The session's connection.
+        source: The schema to copy.
+        target: Where to.
+        qualified_views: Views whose text names the database of what they read. A clone has the same
+            text: these still read the source, and the others read the clone.
+    """
     duck.execute(f"CREATE SCHEMA IF NOT EXISTS {target.sql()}")
     tables = duck.execute(
         "SELECT table_name FROM duckdb_tables()"
@@ -61,17 +77,8 @@ def copy_schema(duck: DuckDBPyConnection, source: SchemaName, target: SchemaName
     for view, sql in views:
         definition = _renamed(sql, ObjectName(*target, view))
         definition.set("replace", True)
+        _read_from(definition, source.database if view in qualified_views else target.database)
         duck.execute(definition.sql("duckdb"))
-
-
-def schemas_of(duck: DuckDBPyConnection, database: str) -> list[SchemaName]:
-    """The schemas that users created in a database."""
-    found = duck.execute(
-        f"SELECT schema_name FROM duckdb_schemas() WHERE database_name = ?"
-        f" AND schema_name NOT IN {_NOT_USER_SCHEMAS}",
-        [database],
-    ).fetchall()
-    return [SchemaName(database, name) for (name,) in found]
 
 
 def swap_tables(duck: DuckDBPyConnection, first: ObjectName, second: ObjectName) -> None:
@@ -89,25 +96,27 @@ def swap_tables(duck: DuckDBPyConnection, first: ObjectName, second: ObjectName)
     duck.execute("COMMIT")
 
 
-def database_exists(duck: DuckDBPyConnection, database: str) -> bool:
-    """Whether a database of this name is attached."""
-    return _database_path(duck, database) is not None
-
-
-def drop_database(duck: DuckDBPyConnection, database: str) -> None:
-    """Detach a database and delete its files; nothing where it does not exist."""
-    path = _database_path(duck, database)
-    if path is None:
-        return
-    duck.execute(f"DETACH {quoted(database)}")
-    remove_database_files(path)
-
-
-def _database_path(duck: DuckDBPyConnection, database: str) -> str | None:
+def _copy_comments(duck: DuckDBPyConnection, source: ObjectName, target: ObjectName) -> None:
     found = duck.execute(
-        "SELECT path FROM duckdb_databases() WHERE database_name = ?", [database]
-    ).fetchone()
-    return None if found is None else str(found[0])
+        "SELECT 'TABLE', NULL, comment FROM duckdb_tables() WHERE comment IS NOT NULL"
+        " AND (database_name, schema_name, table_name) = ($1, $2, $3)"
+        " UNION ALL SELECT 'COLUMN', column_name, comment FROM duckdb_columns()"
+        " WHERE comment IS NOT NULL"
+        " AND (database_name, schema_name, table_name) = ($1, $2, $3)",
+        source,
+    ).fetchall()
+    for kind, column, comment in found:
+        on = target.sql() if column is None else f"{target.sql()}.{quoted(column)}"
+        duck.execute(f"COMMENT ON {kind} {on} IS {literal(comment)}")
+
+
+def _read_from(view: exp.Create, database: str) -> None:
+    """Name the database of every table that a view reads in its own, which DuckDB leaves out."""
+    query: Expr = view.expression
+    within = {one.alias_or_name for one in query.find_all(exp.CTE)}
+    for table in query.find_all(exp.Table):
+        if table.name not in within and table.db and not table.catalog:
+            table.set("catalog", exp.to_identifier(database, quoted=True))
 
 
 def _renamed(definition: str, target: ObjectName) -> exp.Create:

@@ -17,6 +17,7 @@ from sqlglot.errors import SqlglotError
 
 from polygon_assets.sandbox.snowflake import history, merge
 from polygon_assets.sandbox.snowflake.copying import prepare_copy
+from polygon_assets.sandbox.snowflake.databases import is_view, note_view
 from polygon_assets.sandbox.snowflake.errors import from_duckdb, from_fakesnow, unsupported
 from polygon_assets.sandbox.snowflake.functions import translate_functions
 from polygon_assets.sandbox.snowflake.literal_rows import LiteralRows, read_literal_rows
@@ -144,6 +145,7 @@ class SandboxCursor(FakeSnowflakeCursor):
         self.check_db_and_schema(statement)
         parameters = _mutable(values)
         required = not_null_columns(statement)
+        view = statement.copy() if is_view(statement) else None
         for part in self._transform_explode(statement):
             transformed = self._transform(part, parameters)
             if required:
@@ -152,6 +154,8 @@ class SandboxCursor(FakeSnowflakeCursor):
         if required and self.statement is not None:
             for constraint in constraint_statements(self.statement, required):
                 self._duck_conn.execute(constraint)
+        if view is not None:
+            note_view(self._duck_conn, view, self.session)
 
     def _refuse_in_ended_transaction(self, command: str) -> None:
         if not self.session.ended_by_others:

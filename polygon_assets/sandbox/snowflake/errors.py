@@ -103,7 +103,9 @@ def unsupported(what: str) -> ProgrammingError:
 
 
 def from_duckdb(error: duckdb.Error) -> ProgrammingError:
-    """The SQL error for whatever DuckDB refused."""
+    """The SQL error for whatever DuckDB refused, or another session cancelled."""
+    if isinstance(error, duckdb.InterruptException):
+        return ProgrammingError(msg="SQL execution canceled", errno=604, sqlstate="57014")
     return _reworded(str(error)) or ProgrammingError(msg=str(error), errno=2043, sqlstate="02000")
 
 

@@ -13,9 +13,10 @@ from fakesnow.conn import FakeSnowflakeConnection
 from snowflake.connector.cursor import SnowflakeCursor
 
 from polygon_assets.sandbox.snowflake.cursor import SandboxCursor
+from polygon_assets.sandbox.snowflake.databases import note_database
 from polygon_assets.sandbox.snowflake.history import QueryHistory
 from polygon_assets.sandbox.snowflake.names import ObjectName, quoted
-from polygon_assets.sandbox.snowflake.storage import DATABASE_SUFFIX
+from polygon_assets.sandbox.snowflake.storage import DATABASE_SUFFIX, literal
 from polygon_assets.sandbox.snowflake.temporary import TemporaryNames
 
 DEFAULT_SCHEMA = "PUBLIC"
@@ -65,6 +66,8 @@ class Session(FakeSnowflakeConnection):
             duck, RecentResults(), database, schema, db_path=data, autocommit=autocommit
         )
         self.database: str | None
+        if self.database:
+            note_database(duck, self.database)
         self.data = data
         self.history = history
         self.session_id = history.next_session()
@@ -102,6 +105,11 @@ class Session(FakeSnowflakeConnection):
     def in_transaction(self) -> bool:
         """Whether a transaction is open that a later statement or rollback decides."""
         return self.in_explicit_transaction or self._in_transaction
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a statement is running."""
+        return self.lock.locked()
 
     def commit_open_transaction(self) -> None:
         """Commit what is open; nothing where nothing is."""
@@ -142,13 +150,21 @@ class Session(FakeSnowflakeConnection):
         """A cursor of this session. The class of the client's cursor makes no difference here."""
         return SandboxCursor(self)
 
-    def create_database(self, name: str) -> None:
-        """Create a database's file if it does not exist."""
-        path = str(self.data / f"{name}{DATABASE_SUFFIX}").replace("'", "''")
-        self.duck.execute(f"ATTACH IF NOT EXISTS '{path}' AS {quoted(name)}")
+    def create_database(self, name: str, content: Path | None = None) -> None:
+        """Create a database if it does not exist.
+
+        Args:
+            name: Its name as stored.
+            content: A file that becomes the database's own; without one it is empty.
+        """
+        file = self.data / f"{name}{DATABASE_SUFFIX}"
+        if content is not None:
+            content.replace(file)
+        self.duck.execute(f"ATTACH IF NOT EXISTS {literal(file)} AS {quoted(name)}")
         self.duck.execute(info_schema.per_db_creation_sql(name))
         self.duck.execute(macros.creation_sql(name))
         self.duck.execute(f"CREATE SCHEMA IF NOT EXISTS {quoted(name, DEFAULT_SCHEMA)}")
+        note_database(self.duck, name)
 
     def leave_database(self, name: str) -> None:
         """Have no current database where it is this one."""

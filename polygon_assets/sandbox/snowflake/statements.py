@@ -2,10 +2,12 @@
 
 Three kinds: what DuckDB has no word for (CLONE, SWAP, DROP DATABASE), what means nothing on one
 machine and is accepted without effect (grants, roles, warehouses, session parameters), and what
-clients ask of every account (SHOW GRANTS, SHOW PARAMETERS LIKE 'query_tag').
+clients ask of every account (SHOW DATABASES, SHOW GRANTS, SHOW PARAMETERS LIKE 'query_tag').
 """
 
 import re
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Protocol
 
 import sqlglot
@@ -13,7 +15,8 @@ from duckdb import DuckDBPyConnection
 from snowflake.connector.errors import ProgrammingError
 from sqlglot import Expr, exp
 
-from polygon_assets.sandbox.snowflake import clones
+from polygon_assets.sandbox.snowflake import clones, databases, grants
+from polygon_assets.sandbox.snowflake.cancelling import RunningSession, cancelled
 from polygon_assets.sandbox.snowflake.errors import COMPILATION
 from polygon_assets.sandbox.snowflake.names import (
     Namespace,
@@ -37,13 +40,9 @@ _WITHOUT_EFFECT = re.compile(
 )
 _DYNAMIC_TABLE = re.compile(r"dynamic\s+table\b", re.IGNORECASE)
 _SHOW_GRANTS = re.compile(r"grants\b", re.IGNORECASE)
+_SHOW_GRANTS_TO_ROLE = re.compile(r'grants\s+to\s+role\s+(?P<role>"?[\w$]+"?)$', re.IGNORECASE)
 _SHOW_QUERY_TAG = re.compile(r"parameters\s+like\s+'query_tag'", re.IGNORECASE)
 _SESSION_PARAMETERS_WITH_EFFECT = frozenset({"AUTOCOMMIT", "QUOTED_IDENTIFIERS_IGNORE_CASE"})
-
-_NO_GRANTS = (
-    'SELECT now() AS "created_on", \'\' AS "privilege", \'\' AS "granted_on", \'\' AS "name",'
-    " '' AS \"granted_to\", '' AS \"grantee_name\" WHERE 1 = 0"
-)
 
 
 class StatementSession(Namespace, Protocol):
@@ -51,12 +50,17 @@ class StatementSession(Namespace, Protocol):
 
     query_tag: str
     context: dict[str, str]
+    data: Path
 
     @property
     def duck(self) -> DuckDBPyConnection: ...
 
-    def create_database(self, name: str) -> None:
-        """Create a database if it does not exist."""
+    def create_database(self, name: str, content: Path | None = None) -> None:
+        """Create a database if it does not exist, empty or from a file."""
+
+    def others(self) -> Sequence[RunningSession]:
+        """The other sessions of the server."""
+        ...
 
     def leave_database(self, name: str) -> None:
         """Have no current database where it is this one."""
@@ -85,13 +89,18 @@ def answered(statement: Expr, session: StatementSession) -> Expr | None:
     """
     if isinstance(statement, exp.Command):
         return _answered_command(statement, session)
+    if isinstance(statement, exp.Select):
+        return cancelled(statement, session.others())
+    if isinstance(statement, exp.Show) and statement.name.upper() == "DATABASES":
+        return databases.shown(statement)
     _keep_session_settings(statement, session)
     if isinstance(statement, exp.Grant | exp.Revoke) or _is_without_effect(statement):
         return _success()
     if isinstance(statement, exp.Create) and statement.args.get("clone"):
         return _clone(statement, session)
     if isinstance(statement, exp.Create) and statement.args.get("kind") == "DATABASE":
-        _make_database(statement, session)
+        if _is_wanted(statement, session):
+            _replace_database(stored(statement.this.this) or "", session)
         return _success()
     if isinstance(statement, exp.Create) and _like(statement) is not None:
         return _create_like(statement, session)
@@ -113,8 +122,10 @@ def _answered_command(command: exp.Command, session: StatementSession) -> Expr |
     text = f"{keyword} {rest}"
     if _ACCOUNT_COMMAND.match(text) or _WITHOUT_EFFECT.match(text):
         return _success()
+    if keyword == "SHOW" and (asked := _SHOW_GRANTS_TO_ROLE.match(rest)):
+        return grants.to_role(asked["role"].strip('"'), session)
     if keyword == "SHOW" and _SHOW_GRANTS.match(rest):
-        return sqlglot.parse_one(_NO_GRANTS, read="duckdb")
+        return grants.none()
     if keyword == "SHOW" and _SHOW_QUERY_TAG.match(rest):
         return _show_query_tag(session.query_tag)
     return None
@@ -187,27 +198,36 @@ def _clone(create: exp.Create, session: StatementSession) -> Expr:
 
 def _clone_database(create: exp.Create, session: StatementSession) -> None:
     source, target = stored(create.args["clone"].this.this) or "", stored(create.this.this) or ""
-    if not clones.database_exists(session.duck, source):
+    if not databases.database_exists(session.duck, source):
         raise _no_database(source)
-    if _make_database(create, session):
-        for schema in clones.schemas_of(session.duck, source):
-            clones.copy_schema(session.duck, schema, schema._replace(database=target))
+    if _is_wanted(create, session):
+        content = databases.copy_aside(session.duck, session.data, source, target)
+        _replace_database(target, session, content)
+        databases.copy_notes(session.duck, source, target)
 
 
-def _make_database(create: exp.Create, session: StatementSession) -> bool:
-    """Create a database as the statement says; whether it is a new one."""
+def _is_wanted(create: exp.Create, session: StatementSession) -> bool:
+    """Whether a statement makes a database, or makes it anew.
+
+    Raises:
+        ProgrammingError: It exists and is neither replaced nor left alone.
+    """
     name = stored(create.this.this) or ""
-    if clones.database_exists(session.duck, name):
-        if create.args.get("exists"):
-            return False
-        if not create.args.get("replace"):
-            raise ProgrammingError(
-                msg=f"{COMPILATION}Object '{name}' already exists.", errno=2002, sqlstate="42710"
-            )
-        session.leave_database(name)
-        clones.drop_database(session.duck, name)
-    session.create_database(name)
+    if not databases.database_exists(session.duck, name):
+        return True
+    if create.args.get("exists"):
+        return False
+    if not create.args.get("replace"):
+        raise ProgrammingError(
+            msg=f"{COMPILATION}Object '{name}' already exists.", errno=2002, sqlstate="42710"
+        )
     return True
+
+
+def _replace_database(name: str, session: StatementSession, content: Path | None = None) -> None:
+    session.leave_database(name)
+    databases.drop_database(session.duck, name)
+    session.create_database(name, content)
 
 
 def _create_like(create: exp.Create, session: StatementSession) -> Expr:
@@ -237,12 +257,12 @@ def _like(create: exp.Create) -> exp.Table | None:
 def _drop_database(drop: exp.Drop, session: StatementSession) -> Expr:
     for table in drop.args.get("tables") or [drop.this]:
         name = stored(table.this) or ""
-        if not clones.database_exists(session.duck, name):
+        if not databases.database_exists(session.duck, name):
             if drop.args.get("exists"):
                 continue
             raise _no_database(name)
         session.leave_database(name)
-        clones.drop_database(session.duck, name)
+        databases.drop_database(session.duck, name)
     return _success()
 
 

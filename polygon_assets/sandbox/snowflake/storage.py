@@ -11,6 +11,8 @@ from polygon_assets.sandbox.snowflake.names import quoted
 
 GLOBAL_FILE = "_fs_global.duckdb"
 DATABASE_SUFFIX = ".db"
+CLONE_SUFFIX = ".clone"
+"""Of a clone that is being copied; one that is left behind was never a database."""
 MEMORY_LIMIT = "2GB"
 
 _CREATE_DIGESTS = (
@@ -37,13 +39,15 @@ def open_databases(data: Path) -> DuckDBPyConnection:
             "python_enable_replacements": False,
         },
     )
-    duck.execute(f"ATTACH {_literal(data / GLOBAL_FILE)} AS _fs_global")
+    duck.execute(f"ATTACH {literal(data / GLOBAL_FILE)} AS _fs_global")
     duck.execute(info_schema.fs_global_creation_sql())
     duck.execute(show.fs_global_creation_sql())
     duck.execute(_CREATE_DIGESTS)
     duck.execute("SET GLOBAL TimeZone = 'UTC'")
+    for file in data.glob(f"*{CLONE_SUFFIX}*"):
+        file.unlink()
     for file in sorted(data.glob(f"*{DATABASE_SUFFIX}")):
-        duck.execute(f"ATTACH {_literal(file)} AS {quoted(file.stem)}")
+        duck.execute(f"ATTACH {literal(file)} AS {quoted(file.stem)}")
         duck.execute(info_schema.per_db_creation_sql(file.stem))
         duck.execute(macros.creation_sql(file.stem))
     return duck
@@ -75,5 +79,6 @@ def data_bytes(data: Path) -> int:
     return total
 
 
-def _literal(path: Path) -> str:
-    return "'" + str(path).replace("'", "''") + "'"
+def literal(text: object) -> str:
+    """A text for a DuckDB statement that takes no parameters."""
+    return "'" + str(text).replace("'", "''") + "'"

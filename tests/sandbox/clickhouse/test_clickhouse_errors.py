@@ -96,7 +96,7 @@ def test_get_does_not_change_anything(gateway, database: str) -> None:
 @pytest.mark.parametrize(
     ("address", "headers", "status", "text"),
     [
-        ("/play", {}, 404, b"There is no handle /play"),
+        ("/dashboard", {}, 404, b"There is no handle /dashboard"),
         ("/?query=SELECT+1&decompress=1", {}, 501, b"decompress=1"),
         ("/?query=SELECT+1&role=admin", {}, 501, b"roles"),
         ("/?query=", {}, 400, b"Empty query"),

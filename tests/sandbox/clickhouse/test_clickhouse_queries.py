@@ -215,6 +215,12 @@ def test_times_are_utc(gateway, client: Client) -> None:
     assert abs(datetime.fromisoformat(now) - datetime.utcnow()).total_seconds() < 60
 
 
+def test_the_page_that_links_lead_to(gateway) -> None:
+    with urllib.request.urlopen(f"{gateway.url}/play?user=default") as answer:
+        assert answer.headers["Content-Type"].startswith("text/html")
+        assert b"location.hash" in answer.read()
+
+
 def test_health(gateway) -> None:
     for path in ("/ping", "/", "/replicas_status"):
         with urllib.request.urlopen(gateway.url + path) as answer:

@@ -203,3 +203,17 @@ def test_what_is_not_snowflake_is_refused(cursor: SnowflakeCursor, statement: st
 def test_an_unsupported_statement_is_named(cursor: SnowflakeCursor) -> None:
     with pytest.raises(ProgrammingError, match="Unsupported feature 'CALL system"):
         cursor.execute("call system$wait(1)")
+
+
+def test_a_role_owns_everything_and_public_nothing(cursor: SnowflakeCursor) -> None:
+    database = cursor.execute("select current_database()").fetchall()[0][0]
+    cursor.execute("create schema it_s_mine")
+    cursor.execute("show grants to role analyst")
+    columns = [column.name for column in cursor.description]
+    rows = [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
+    held = {(row["privilege"], row["granted_on"], row["name"]) for row in rows}
+    assert ("OWNERSHIP", "DATABASE", database) in held
+    assert ("OWNERSHIP", "SCHEMA", f"{database}.IT_S_MINE") in held
+    assert "CREATE DATABASE" in {privilege for privilege, _, _ in held}
+    assert {row["grantee_name"] for row in rows} == {"ANALYST"}
+    assert cursor.execute('show grants to role "PUBLIC"').fetchall() == []

@@ -8,7 +8,7 @@ SELECT
     max(s.high),
     min(s.low),
     argMax(s.close, s.bar_start),
-    toFloat64(sum(toDecimal128(s.volume, 18))) AS shares,
+    toFloat64(sum(toDecimal128(s.volume, 9))) AS shares,
     if(
         shares > 0,
         toFloat64(sum(toDecimal128(s.vwap * s.volume, 18))) / shares,

@@ -1,6 +1,6 @@
--- One table per rollup, with the same columns. A session is one partition, so that it can be
+-- Bars of closed sessions: one table per width, with the same columns. A session is one partition, so that it can be
 -- replaced in one step.
-CREATE TABLE IF NOT EXISTS {rollups}.{rollup}
+CREATE TABLE IF NOT EXISTS {rollups}.bars_1m
 (
     session_date Date COMMENT 'New York date of the session',
     symbol LowCardinality(String) COMMENT 'Ticker as the vendor spells it',
@@ -15,4 +15,10 @@ CREATE TABLE IF NOT EXISTS {rollups}.{rollup}
 )
 ENGINE = MergeTree
 PARTITION BY session_date
-ORDER BY (symbol, bar_start)
+ORDER BY (symbol, bar_start);
+
+CREATE TABLE IF NOT EXISTS {rollups}.bars_5m AS {rollups}.bars_1m;
+
+CREATE TABLE IF NOT EXISTS {rollups}.bars_1h AS {rollups}.bars_1m;
+
+CREATE TABLE IF NOT EXISTS {rollups}.bars_1d AS {rollups}.bars_1m;
