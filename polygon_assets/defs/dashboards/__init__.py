@@ -1,0 +1,1 @@
+"""The dashboards: their bundle in Superset's own format, and the assets that push it."""
