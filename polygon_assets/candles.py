@@ -22,7 +22,12 @@ class Candle:
 
 def markdown_picture(title: str, candles: Sequence[Candle]) -> str:
     """The chart as an image inside markdown, which Dagster's UI shows without another server."""
-    encoded = base64.b64encode(svg(title, candles).encode()).decode()
+    return embedded(title, svg(title, candles))
+
+
+def embedded(title: str, picture: str) -> str:
+    """An SVG document as an image inside markdown."""
+    encoded = base64.b64encode(picture.encode()).decode()
     return f"![{title}](data:image/svg+xml;base64,{encoded})"
 
 

@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
+from polygon_assets.code_versions import METADATA_KEY, code_version
 from polygon_assets.partitions import SessionWindow, run_window
+from polygon_assets.policies import Severity, check_metadata
 from polygon_assets.raw.deliveries import existing_tables
 from polygon_assets.resources.clickhouse import ClickHouse
 from polygon_assets.resources.snowflake import Warehouse
@@ -33,7 +35,7 @@ class Rule:
     name: str
     description: str
     violations: str
-    severity: Literal["ERROR", "WARN"] = "ERROR"
+    severity: Severity = "ERROR"
     also_reads: tuple[tuple[str, ...], ...] = ()
     """Keys of other assets that the rule reads, so that it waits for them."""
 
@@ -65,6 +67,10 @@ def _check_of(
         description=rule.description,
         blocking=rule.severity == "ERROR",
         additional_deps=rule.additional_deps,
+        metadata={
+            METADATA_KEY: code_version(__name__, rule),
+            **check_metadata(asset, rule.severity),
+        },
     )
 
 

@@ -1,4 +1,8 @@
-"""The session partitions: one partition per NYSE session, keyed by its New York date."""
+"""The session partitions: one partition per NYSE session, keyed by its New York date.
+
+Nothing is partitioned more finely: the hours of a session are rebuilt together, and minutes are
+more keys than Dagster shows. Reference data is a snapshot per session like everything else.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,13 +21,28 @@ from polygon_assets.sessions import (
 
 NYSE_SESSIONS = dg.DailyPartitionsDefinition(
     start_date=first_session().isoformat(),
-    timezone="America/New_York",
+    # The calendar's end: beyond it nobody knows the holidays. Fixed, so that the definition is the
+    # same every day and in every deployment.
+    end_date=(last_session() + timedelta(days=1)).isoformat(),
+    timezone=NEW_YORK.key,
     # Today's session is a valid key during the day: the stream writes to it. On closed days the
     # newest key is then the *next* session, so nobody asks Dagster for "the latest partition":
     # the calendar is asked, and the key is passed explicitly.
     end_offset=1,
     exclusions=["0 0 * * 6,0", *(datetime.combine(day, time()) for day in weekday_closures())],
 )
+
+
+def earlier_sessions(count: int) -> dg.TimeWindowPartitionMapping:
+    """The mapping of what reads the ``count`` sessions before its own: 1 = the previous session.
+
+    It counts partitions, so weekends and holidays do not count.
+    """
+    return dg.TimeWindowPartitionMapping(start_offset=-count, end_offset=-1)
+
+
+SESSION_TAG = "market/session"
+"""Tag of a run that is about one session, partitioned or not; Dagster's own tags say who asked."""
 
 PARTITION_TAG = "dagster/partition"
 RANGE_START_TAG = "dagster/asset_partition_range_start"
@@ -73,17 +92,29 @@ def run_window(tags: Mapping[str, str]) -> SessionWindow:
     """The sessions that a run is about: its partition, its range, or every session.
 
     Raises:
-        ValueError: A key that is not a session; Dagster accepts some of those silently.
+        ValueError: A key that is not a session, which Dagster accepts silently as an end of a
+            range; half a range, or one that ends before it starts.
     """
     first = tags.get(PARTITION_TAG) or tags.get(RANGE_START_TAG)
     last = tags.get(PARTITION_TAG) or tags.get(RANGE_END_TAG)
-    if first is None or last is None:
+    if first is None and last is None:
         return EVERY_SESSION
-    window = SessionWindow(date.fromisoformat(first), date.fromisoformat(last))
-    for day in (window.first, window.last):
-        if not is_session(day):
-            raise ValueError(f"partition {day} is not an NYSE session: choose a trading day.")
+    if first is None or last is None:
+        raise ValueError(f"the range {first or '?'} to {last or '?'} lacks an end: give both.")
+    window = SessionWindow(_session_of(first), _session_of(last))
+    if window.last < window.first:
+        raise ValueError(f"the range {window} ends before it starts: swap its ends.")
     return window
+
+
+def _session_of(key: str) -> date:
+    try:
+        day = date.fromisoformat(key)
+    except ValueError:
+        raise ValueError(f"partition {key!r} is not a date: write it as in 2005-02-28.") from None
+    if not is_session(day):
+        raise ValueError(f"partition {day} is not an NYSE session: choose a trading day.")
+    return day
 
 
 def request_session(
@@ -104,5 +135,5 @@ def request_session(
     if not is_session(day):
         return dg.SkipReason(f"{day} is not an NYSE session")
     return dg.RunRequest(
-        run_key=f"{purpose}-{day}", partition_key=str(day), tags={"market/session": str(day)}
+        run_key=f"{purpose}-{day}", partition_key=str(day), tags={SESSION_TAG: str(day)}
     )

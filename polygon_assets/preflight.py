@@ -2,18 +2,24 @@
 
 import os
 import socket
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from polygon_stream.settings import ClickHouseSettings, KafkaSettings, PolygonSettings
 
-from polygon_assets.settings import AirbyteSettings, EcsSettings, SnowflakeSettings
+from polygon_assets.settings import (
+    AirbyteSettings,
+    EcsSettings,
+    FlatFileSettings,
+    SnowflakeSettings,
+)
 
 TIMEOUT_SECONDS = 5.0
 
-POLYGON, KAFKA, CLICKHOUSE = "Polygon REST", "Kafka", "ClickHouse"
+POLYGON, WEBSOCKET, FLAT_FILES = "Polygon REST", "Polygon WebSocket", "Polygon flat files"
+KAFKA, CLICKHOUSE = "Kafka", "ClickHouse"
 SNOWFLAKE, AIRBYTE, ECS = "Snowflake", "Airbyte", "AWS ECS"
 
 
@@ -77,33 +83,18 @@ class Endpoint:
             ) from None
 
 
+def endpoint(system: str) -> Endpoint:
+    """The address of one system that the environment names.
+
+    Raises:
+        ValueError: The variable that names it holds no address.
+    """
+    return _ENDPOINTS[system]()
+
+
 def endpoints() -> list[Endpoint]:
-    """The addresses that the environment names."""
-    snowflake_host, snowflake_port, _ = SnowflakeSettings().address
-    kafka = KafkaSettings()
-    kafka_host, _, kafka_port = kafka.bootstrap_servers.split(",")[0].rpartition(":")
-    if not kafka_host or not kafka_port.isdigit():
-        raise ValueError(
-            f"KAFKA_BOOTSTRAP_SERVERS is {kafka.bootstrap_servers!r}: set it to host:port, or to "
-            "several with commas between, or unset it."
-        )
-    is_sasl = kafka.security_protocol.startswith("SASL")
-    sasl = ("KAFKA_API_KEY", "KAFKA_API_SECRET") if is_sasl else ()
-    return [
-        _of_url(POLYGON, PolygonSettings().rest_url, "POLYGON_REST_URL", "POLYGON_API_KEY"),
-        _of_url("Polygon WebSocket", PolygonSettings().ws_url, "POLYGON_WS_URL"),
-        Endpoint(KAFKA, kafka_host, int(kafka_port), "KAFKA_BOOTSTRAP_SERVERS", sasl),
-        _of_url(CLICKHOUSE, ClickHouseSettings().url, "CLICKHOUSE_URL", "CLICKHOUSE_PASSWORD"),
-        Endpoint(
-            SNOWFLAKE,
-            snowflake_host,
-            snowflake_port,
-            "SNOWFLAKE_ACCOUNT",
-            ("SNOWFLAKE_USER", "SNOWFLAKE_PASSWORD|SNOWFLAKE_PRIVATE_KEY"),
-        ),
-        _of_url(AIRBYTE, AirbyteSettings().rest_url, "AIRBYTE_REST_URL", "AIRBYTE_CLIENT_SECRET"),
-        _of_url(ECS, EcsSettings().ecs_endpoint_url, "ECS_ENDPOINT_URL"),
-    ]
+    """The addresses without which nothing runs; flat files are not in every plan."""
+    return [endpoint(system) for system in _ENDPOINTS if system != FLAT_FILES]
 
 
 def require_services() -> None:
@@ -113,10 +104,10 @@ def require_services() -> None:
         MissingCredentialError: A system outside of this machine lacks a credential.
         ServiceUnreachableError: The first system that does not answer.
     """
-    for endpoint in endpoints():
-        endpoint.require_credentials()
-    for endpoint in endpoints():
-        endpoint.check()
+    for one in endpoints():
+        one.require_credentials()
+    for one in endpoints():
+        one.check()
 
 
 @contextmanager
@@ -135,7 +126,7 @@ def explained(system: str) -> Generator[None, None, None]:
         yield
     except Exception as error:
         try:
-            next(one for one in endpoints() if one.system == system).check()
+            endpoint(system).check()
         except ServiceUnreachableError as unreachable:
             raise unreachable from error
         raise
@@ -154,3 +145,46 @@ def _of_url(system: str, url: str, variable: str, *credentials: str) -> Endpoint
         )
     default = 443 if parts.scheme in ("https", "wss") else 80
     return Endpoint(system, parts.hostname, port or default, variable, credentials)
+
+
+def _kafka() -> Endpoint:
+    settings = KafkaSettings()
+    host, _, port = settings.bootstrap_servers.split(",")[0].rpartition(":")
+    if not host or not port.isdigit():
+        raise ValueError(
+            f"KAFKA_BOOTSTRAP_SERVERS is {settings.bootstrap_servers!r}: set it to host:port, or "
+            "to several with commas between, or unset it."
+        )
+    is_sasl = settings.security_protocol.startswith("SASL")
+    sasl = ("KAFKA_API_KEY", "KAFKA_API_SECRET") if is_sasl else ()
+    return Endpoint(KAFKA, host, int(port), "KAFKA_BOOTSTRAP_SERVERS", sasl)
+
+
+def _snowflake() -> Endpoint:
+    host, port, _ = SnowflakeSettings().address
+    login = ("SNOWFLAKE_USER", "SNOWFLAKE_PASSWORD|SNOWFLAKE_PRIVATE_KEY")
+    return Endpoint(SNOWFLAKE, host, port, "SNOWFLAKE_ACCOUNT", login)
+
+
+_ENDPOINTS: dict[str, Callable[[], Endpoint]] = {
+    POLYGON: lambda: _of_url(
+        POLYGON, PolygonSettings().rest_url, "POLYGON_REST_URL", "POLYGON_API_KEY"
+    ),
+    WEBSOCKET: lambda: _of_url(WEBSOCKET, PolygonSettings().ws_url, "POLYGON_WS_URL"),
+    KAFKA: _kafka,
+    CLICKHOUSE: lambda: _of_url(
+        CLICKHOUSE, ClickHouseSettings().url, "CLICKHOUSE_URL", "CLICKHOUSE_PASSWORD"
+    ),
+    SNOWFLAKE: _snowflake,
+    AIRBYTE: lambda: _of_url(
+        AIRBYTE, AirbyteSettings().rest_url, "AIRBYTE_REST_URL", "AIRBYTE_CLIENT_SECRET"
+    ),
+    ECS: lambda: _of_url(ECS, EcsSettings().ecs_endpoint_url, "ECS_ENDPOINT_URL"),
+    FLAT_FILES: lambda: _of_url(
+        FLAT_FILES,
+        FlatFileSettings().endpoint_url,
+        "FLAT_FILES_ENDPOINT_URL",
+        "FLAT_FILES_ACCESS_KEY_ID",
+        "FLAT_FILES_SECRET_ACCESS_KEY",
+    ),
+}

@@ -5,13 +5,24 @@ resources as references to variables (:func:`from_env`), so that the UI never sh
 """
 
 import os
+from typing import Literal
 
 import dagster as dg
 from polygon_stream.settings import ClickHouseSettings, KafkaSettings, PolygonSettings
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from polygon_assets.operation_settings import (
+    AlertSettings,
+    BranchSettings,
+    DashboardSettings,
+    LinkSettings,
+)
+
 SANDBOX_ACCOUNT = "sandbox"
+
+StreamHours = Literal["regular", "extended"]
+"""The part of the day that is streamed: the session alone, or pre-market and post-market too."""
 
 
 class SnowflakeSettings(BaseSettings):
@@ -185,9 +196,46 @@ class StreamTaskSettings(BaseSettings):
     )
 
 
+class TopicAdminSettings(BaseSettings):
+    """Kafka's topics: what depends on the cluster that they are created on."""
+
+    model_config = SettingsConfigDict(env_prefix="KAFKA_TOPIC_", extra="ignore")
+
+    replication_factor: int = Field(
+        default=-1,
+        description="Copies of each partition of a new topic; -1 leaves it to the cluster",
+        examples=["3"],
+    )
+    min_insync_replicas: int = Field(
+        default=0,
+        ge=0,
+        description="Copies that must have a record before it is acknowledged; 0 leaves it to the "
+        "cluster",
+        examples=["2"],
+    )
+
+
+class StreamControlSettings(BaseSettings):
+    """When the stream runs, and how many sinks it may have."""
+
+    model_config = SettingsConfigDict(env_prefix="STREAM_", extra="ignore")
+
+    hours: StreamHours = Field(
+        default="regular",
+        description="regular: the session; extended: pre-market and post-market too",
+        examples=["extended"],
+    )
+    sinks_maximum: int = Field(
+        default=4,
+        ge=1,
+        description="Most sinks that may run at once; more than partitions are never asked for",
+    )
+
+
 ALL_SETTINGS: tuple[type[BaseSettings], ...] = (
     PolygonSettings,
     KafkaSettings,
+    TopicAdminSettings,
     ClickHouseSettings,
     SnowflakeSettings,
     AirbyteSettings,
@@ -195,6 +243,11 @@ ALL_SETTINGS: tuple[type[BaseSettings], ...] = (
     FlatFileSettings,
     EcsSettings,
     StreamTaskSettings,
+    StreamControlSettings,
+    BranchSettings,
+    AlertSettings,
+    LinkSettings,
+    DashboardSettings,
 )
 
 

@@ -1,27 +1,21 @@
-"""What every test needs: dbt's manifest, made once for all workers."""
+"""What every test needs: dbt's manifest, made once for all workers; one Superset for all tests."""
 
-import fcntl
-import subprocess
 from pathlib import Path
 
 import pytest
+from support.builds import build_missing
+from support.superset import superset, superset_environment
 
 from polygon_assets.cli.prepare import missing_builds
-from polygon_assets.env import PROJECT_ROOT
+
+__all__ = ["superset", "superset_environment"]
 
 
 @pytest.fixture(scope="session")
 def builds(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Build what a fresh checkout lacks; the first worker builds, the others wait."""
+    """Build what a fresh checkout lacks."""
     logs = tmp_path_factory.mktemp("builds")
-    lock_file = PROJECT_ROOT / ".pytest_cache" / "builds.lock"
-    lock_file.parent.mkdir(exist_ok=True)
-    with lock_file.open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        for build in missing_builds(logs):
-            process: subprocess.Popen[bytes] = build.start()
-            process.wait()
-            build.require(process)
+    build_missing(lambda: missing_builds(logs))
     return logs
 
 

@@ -5,9 +5,10 @@
 {% macro snowflake__set_query_tag() -%}
     {%- set node = graph.nodes.get(model.get("attached_node"), model) -%}
     {%- set layer = {"seed": "marts", "snapshot": "snapshots"}.get(node.resource_type, node.fqn[1]) -%}
+    {%- set pull_request = env_var("DAGSTER_CLOUD_PULL_REQUEST_ID", "") -%}
     {%- set tag = {
         "app": "polygon-assets",
-        "deployment": target.name,
+        "deployment": "pr_" ~ pull_request if target.name == "branch" else target.name,
         "run_id": var("dagster_run_id"),
         "asset": layer ~ "/market/" ~ node.name,
         "node": model.unique_id,

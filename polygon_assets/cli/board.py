@@ -45,9 +45,14 @@ class Stage:
 
 
 class Board:
-    """The bars of all stages, one below the other."""
+    """The bars of all stages, one below the other.
 
-    def __init__(self) -> None:
+    Args:
+        terminal: Where they are shown.
+    """
+
+    def __init__(self, terminal: Console = console) -> None:
+        self._terminal = terminal
         self._progress = Progress(
             SpinnerColumn(finished_text="[green]✓"),
             TextColumn("[bold]{task.description:<10}"),
@@ -55,10 +60,10 @@ class Board:
             MofNCompleteColumn(),
             TimeElapsedColumn(),
             TextColumn("[dim]{task.fields[note]}"),
-            console=console,
+            console=terminal,
             redirect_stdout=False,
             redirect_stderr=False,
-            disable=not sys.stdout.isatty(),
+            disable=not terminal.file.isatty(),
         )
 
     def __enter__(self) -> "Board":
@@ -76,7 +81,9 @@ class Board:
         yield stage
         if self._progress.disable:
             found = self._progress.tasks[task]
-            console.print(f"✓ {name:<10} {found.elapsed or 0:5.1f} s  {found.fields['note']}")
+            self._terminal.print(
+                f"✓ {name:<10} {found.elapsed or 0:5.1f} s  {found.fields['note']}"
+            )
 
 
 def short_path(path: Path) -> str:

@@ -36,24 +36,33 @@ class Options:
         symbols: The simulated market: a number of symbols, or their names.
         speed: Market seconds per second while streaming.
         keep: Leave the sandbox running.
+        bi: Start Superset, too.
     """
 
     sessions: list[date]
     symbols: str
     speed: float
     keep: bool
+    bi: bool = False
 
     @classmethod
-    def parse(cls, sessions: str, symbols: str, speed: float, *, keep: bool) -> "Options":
+    def parse(
+        cls, sessions: str, symbols: str, speed: float, *, keep: bool, bi: bool = False
+    ) -> "Options":
         """The options from the command line's texts.
 
         Raises:
             ValueError: Says which option is wrong and what it may be.
         """
-        return cls(_sessions(sessions), symbols, speed, keep)
+        return cls(parse_sessions(sessions), symbols, speed, keep, bi)
 
 
-def _sessions(text: str) -> list[date]:
+def parse_sessions(text: str) -> list[date]:
+    """The sessions of ``--sessions``: a number of them, a date, or FIRST:LAST.
+
+    Raises:
+        ValueError: Says what the text may be.
+    """
     if text.isdigit():
         return sessions_ending(LAST_SESSION, int(text))
     first, colon, last = text.partition(":")
@@ -84,7 +93,7 @@ def run_demo(options: Options) -> int:
         os.environ.update(layout.environment())
         try:
             with Board() as board, _output_to(layout.log("demo")):
-                prepare(board, sandbox, options.symbols)
+                prepare(board, sandbox, options.symbols, bi=options.bi)
                 # Dagster takes seconds to import, so it comes after the sandbox was started.
                 from polygon_assets.cli.stages import Demo
                 from polygon_assets.cli.summary import print_summary

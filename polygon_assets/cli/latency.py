@@ -3,30 +3,31 @@
 from dataclasses import dataclass
 from datetime import date
 
+from polygon_assets.defs.ticks.figures import joined_with_batches
 from polygon_assets.resources.clickhouse import ClickHouse
 from polygon_assets.sandbox.market import Replay
 
 # An event is sent when the market's clock reaches the end of its bar. Bars that come late are
 # replacements, sent a quarter of an hour after their time: they are told from the others by the
 # newer bars of their partition that were received before them.
-SQL = """
+_BARS = """
+    SELECT kafka_partition, kafka_offset, received_at, bar_start,
+           max(bar_start) OVER (PARTITION BY kafka_partition ORDER BY kafka_offset) AS newest
+    FROM {ticks}.bars_1s
+    WHERE session_date = {session:Date}
+      AND received_at >= fromUnixTimestamp64Milli(toInt64({wall_start:Float64}))
+"""
+
+SQL = f"""
 SELECT count(), quantiles(0.5, 0.95, 0.99)(greatest(queryable_ms - sent_ms, 0)),
        min(received_ms), max(queryable_ms)
 FROM (
     SELECT toUnixTimestamp64Milli(t.received_at) AS received_ms,
            toUnixTimestamp64Milli(b.queryable_at) AS queryable_ms,
-           {wall_start:Float64}
-           + ((toUnixTimestamp(t.bar_start) + 1) * 1000 - {sim_start:Float64}) / {speed:Float64}
+           {{wall_start:Float64}}
+           + ((toUnixTimestamp(t.bar_start) + 1) * 1000 - {{sim_start:Float64}}) / {{speed:Float64}}
            AS sent_ms
-    FROM (
-        SELECT kafka_partition, kafka_offset, received_at, bar_start,
-               max(bar_start) OVER (PARTITION BY kafka_partition ORDER BY kafka_offset) AS newest
-        FROM {ticks}.bars_1s
-        WHERE session_date = {session:Date}
-          AND received_at >= fromUnixTimestamp64Milli(toInt64({wall_start:Float64}))
-    ) AS t
-    ASOF JOIN {ticks}.sink_batches AS b
-    ON t.kafka_partition = b.kafka_partition AND t.kafka_offset <= b.last_offset
+    FROM {joined_with_batches(_BARS)}
     WHERE t.newest - t.bar_start < 600
 )
 """
@@ -54,12 +55,13 @@ class StreamFacts:
         return self.events / self.seconds if self.seconds else 0.0
 
 
-def stream_facts(clickhouse: ClickHouse, session: date, replay: Replay) -> StreamFacts:
-    """Measure the session that was just replayed."""
+def stream_facts(clickhouse: ClickHouse, topic: str, session: date, replay: Replay) -> StreamFacts:
+    """Measure the session that was just replayed, whose bars came from this Kafka topic."""
     _, quantiles, first_ms, last_ms = clickhouse.query(
         SQL,
         {
             "session": session,
+            "topic": topic,
             "wall_start": replay.wall_start_ms,
             "sim_start": replay.sim_start_ms,
             "speed": replay.speed,

@@ -3,16 +3,17 @@
 import threading
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import dagster as dg
 
+from polygon_assets.cli.outcomes import RunOutcome, outcome_of
 from polygon_assets.defs.platform.freshness import NAME as FRESHNESS
 from polygon_assets.partitions import (
     PARTITION_TAG,
     RANGE_END_TAG,
     RANGE_START_TAG,
+    SESSION_TAG,
     SessionWindow,
 )
 
@@ -23,46 +24,6 @@ QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 """The terminal belongs to the progress bars; the instance keeps every event."""
 
 Progress = Callable[[int], None]
-
-
-@dataclass(frozen=True)
-class CheckOutcome:
-    """The result of one asset check."""
-
-    asset: str
-    name: str
-    passed: bool
-    severity: str
-    description: str
-
-    @property
-    def is_error(self) -> bool:
-        """Whether it failed with ERROR, blocking or not."""
-        return not self.passed and self.severity == "ERROR"
-
-
-@dataclass
-class RunOutcome:
-    """What a run did.
-
-    Attributes:
-        success: Whether every step succeeded.
-        failures: One sentence per failed step.
-        checks: Results of the checks, by asset and name.
-        materialized: Keys of the assets that were materialized.
-    """
-
-    success: bool
-    failures: list[str] = field(default_factory=list[str])
-    checks: dict[tuple[str, str], CheckOutcome] = field(
-        default_factory=dict[tuple[str, str], CheckOutcome]
-    )
-    materialized: set[str] = field(default_factory=set[str])
-
-    @property
-    def errors(self) -> list[CheckOutcome]:
-        """The checks that failed with ERROR."""
-        return [one for one in self.checks.values() if one.is_error]
 
 
 class Runner:
@@ -83,6 +44,12 @@ class Runner:
         known = self.definitions.resolve_asset_graph().asset_check_keys
         calendar = [key for key in known if key.name == FRESHNESS and key.asset_key in keys]
         selection = dg.AssetSelection.assets(*keys) - dg.AssetSelection.checks(*calendar)
+        return self.selection(selection, window, progress)
+
+    def selection(
+        self, selection: dg.AssetSelection, window: SessionWindow, progress: Progress
+    ) -> RunOutcome:
+        """Materialize and check exactly what is selected, for one session or a range."""
         return self._select(selection, _tags(window), progress)
 
     def checks(self, keys: Sequence[dg.AssetCheckKey], progress: Progress) -> RunOutcome:
@@ -91,10 +58,12 @@ class Runner:
             return RunOutcome(success=True)
         return self._select(dg.AssetSelection.checks(*keys), {}, progress)
 
-    def job(self, name: str, run_config: Mapping[str, Any]) -> RunOutcome:
+    def job(
+        self, name: str, run_config: Mapping[str, Any], progress: Progress = lambda _: None
+    ) -> RunOutcome:
         """Run a job by its name."""
         job = self.definitions.resolve_job_def(name)
-        return self._follow(job, {}, run_config, lambda _: None)
+        return self._follow(job, {}, run_config, progress)
 
     def _select(
         self, selection: dg.AssetSelection, tags: Mapping[str, str], progress: Progress
@@ -159,7 +128,7 @@ class Runner:
             progress(done)
         if problems:
             raise problems[0]
-        return _outcome(results[0])
+        return outcome_of(results[0])
 
     def _news(self, run_id: str, cursor: str | None) -> tuple[int, str | None]:
         """How much was done since the last look, and where the next look begins."""
@@ -171,34 +140,5 @@ class Runner:
 
 def _tags(window: SessionWindow) -> dict[str, str]:
     if window.first == window.last:
-        return {PARTITION_TAG: str(window.first)}
+        return {PARTITION_TAG: str(window.first), SESSION_TAG: str(window.first)}
     return {RANGE_START_TAG: str(window.first), RANGE_END_TAG: str(window.last)}
-
-
-def _outcome(result: dg.ExecuteInProcessResult) -> RunOutcome:
-    outcome = RunOutcome(success=result.success)
-    for event in result.all_events:
-        if event.is_step_failure:
-            outcome.failures.append(f"{event.step_key}: {_reason(event)}")
-        if event.event_type == dg.DagsterEventType.ASSET_MATERIALIZATION and event.asset_key:
-            outcome.materialized.add(event.asset_key.to_user_string())
-    for found in result.get_asset_check_evaluations():
-        one = CheckOutcome(
-            found.asset_key.to_user_string(),
-            found.check_name,
-            found.passed,
-            found.severity.value,
-            found.description or "",
-        )
-        outcome.checks[one.asset, one.name] = one
-    return outcome
-
-
-def _reason(event: dg.DagsterEvent) -> str:
-    data = event.step_failure_data
-    if data.user_failure_data is not None and data.user_failure_data.description:
-        return data.user_failure_data.description
-    error = data.error
-    while error is not None and error.cause is not None:
-        error = error.cause
-    return error.message.strip() if error is not None else "failed without a reason"

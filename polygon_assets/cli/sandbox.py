@@ -3,13 +3,22 @@
 import os
 import signal
 import time
+from collections.abc import Collection, Generator
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 
+from rich.console import Console
 from rich.table import Table
 
 from polygon_assets.cli.board import Board, console, short_path
-from polygon_assets.cli.prepare import choose_tickers, missing_builds, write_dagster_config
+from polygon_assets.cli.prepare import (
+    choose_tickers,
+    install_superset,
+    missing_builds,
+    prepare,
+    write_dagster_config,
+)
 from polygon_assets.sandbox.control import (
     Sandbox,
     SandboxError,
@@ -17,29 +26,36 @@ from polygon_assets.sandbox.control import (
     read_state,
     stop_sandbox,
 )
-from polygon_assets.sandbox.layout import SERVERS, UI, SandboxLayout, sandbox_layout
+from polygon_assets.sandbox.layout import BI, SERVERS, UI, SandboxLayout, sandbox_layout
 from polygon_assets.sandbox.market import SimulatedMarket
-from polygon_assets.sandbox.services import dagster_ui, servers
+from polygon_assets.sandbox.services import dagster_ui, servers, superset
 from polygon_assets.sessions import session as nyse_session
 
 LOOK_SECONDS = 0.5
-SERVICES_WITH_UI = len(SERVERS) + 1
 
 
-def up(symbols: str, *, detach: bool) -> int:
-    """Start everything, and stay until interrupted or until ``polygon down``."""
+def up(symbols: str, *, bi: bool = False, detach: bool) -> int:
+    """Start everything, and stay until interrupted or until ``polygon down``.
+
+    Args:
+        symbols: The simulated market.
+        bi: Superset, too.
+        detach: Return when all of it runs.
+    """
     layout = sandbox_layout()
     if is_running(layout):
         state = read_state(layout)
-        if state is not None and UI in state.services:
-            console.print(f"Already running: {layout.ui_url}")
+        wanted = {UI, BI} if bi else {UI}
+        if state is not None and wanted <= state.services.keys():
+            console.print("Already running.")
+            _print_addresses(layout, state.services)
             return 0
         stop_sandbox(layout)
     sandbox = Sandbox(layout)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        _start(sandbox, symbols, detach=detach)
-        console.print(f"Dagster UI: [bold]{layout.ui_url}[/]")
+        _start(sandbox, symbols, bi=bi, detach=detach)
+        _print_addresses(layout, [UI, BI] if bi else [UI])
         if detach:
             console.print("It runs in the background: [bold]polygon down[/] stops it.")
             return 0
@@ -54,21 +70,70 @@ def up(symbols: str, *, detach: bool) -> int:
     return 0
 
 
-def _start(sandbox: Sandbox, symbols: str, *, detach: bool) -> None:
+def _print_addresses(layout: SandboxLayout, services: Collection[str]) -> None:
+    console.print(f"Dagster UI: [bold]{layout.ui_url}[/]")
+    if BI in services:
+        login = layout.environment()
+        console.print(
+            f"Dashboards: [bold]{layout.bi_url}[/] "
+            f"(user {login['DASHBOARDS_USER']}, password {login['DASHBOARDS_PASSWORD']})"
+        )
+
+
+def _start(sandbox: Sandbox, symbols: str, *, bi: bool, detach: bool) -> None:
     layout = sandbox.layout
     choose_tickers(symbols)
     write_dagster_config(layout.data(UI))
-    with Board() as board, board.stage("up", SERVICES_WITH_UI) as stage:
-        builds = missing_builds(layout.root / "logs")
-        for number, build in enumerate(builds):
-            stage.update(number, SERVICES_WITH_UI + len(builds), f"building the {build.name}")
-            process = build.start()
-            process.wait()
-            build.require(process)
-        stage.update(len(builds), note="starting services, then the Dagster UI")
-        sandbox.start(symbols, ui=True, detach=detach)
-        sandbox.wait(lambda healthy, _: stage.update(len(builds) + healthy))
-        stage.finish("everything answers")
+    services = len(SERVERS) + 1 + bi
+    with Board() as board:
+        if bi:
+            install_superset(board, layout.root / "logs")
+        with board.stage("up", services) as stage:
+            builds = missing_builds(layout.root / "logs")
+            for number, build in enumerate(builds):
+                stage.update(number, services + len(builds), f"building the {build.name}")
+                process = build.start()
+                process.wait()
+                build.require(process)
+            last = "the Dagster UI and Superset" if bi else "the Dagster UI"
+            stage.update(len(builds), note=f"starting services, then {last}")
+            sandbox.start(symbols, ui=True, bi=bi, detach=detach)
+            sandbox.wait(lambda healthy, _: stage.update(len(builds) + healthy))
+            stage.finish("everything answers")
+        if bi:
+            _import_dashboards(board, layout)
+
+
+def _import_dashboards(board: Board, layout: SandboxLayout) -> None:
+    """Give Superset the dashboards; their charts are run when there is something to show."""
+    os.environ.update(layout.environment())
+    with board.stage("dashboards", 1) as stage:
+        stage.update(0, note="importing into Superset")
+        from polygon_assets.defs.dashboards.push import import_dashboards
+
+        stage.finish(", ".join(import_dashboards()))
+
+
+@contextmanager
+def sandbox_for(symbols: str) -> Generator[None, None, None]:
+    """The sandbox for the time of a block, with everything created that the platform writes to.
+
+    One that runs already is used, and goes on running. The environment must name it, see
+    :meth:`SandboxLayout.environment`; what is to be told goes to standard error.
+    """
+    sandbox = Sandbox(sandbox_layout())
+    try:
+        with Board(Console(stderr=True)) as board:
+            prepare(board, sandbox, symbols)
+            from polygon_assets.bootstrap import STEPS, bootstrap
+            from polygon_assets.env import deployment_names
+
+            with board.stage("bootstrap", STEPS) as stage:
+                bootstrap(deployment_names(), lambda system: stage.update(0, note=system))
+                stage.finish("schemas, tables, topics, services")
+        yield
+    finally:
+        sandbox.stop()
 
 
 def status(*, tables: bool) -> int:
@@ -100,7 +165,7 @@ def _service_table(layout: SandboxLayout) -> Table:
     )
     for column in ("service", "address", "health", "restarts", "data"):
         table.add_column(column, justify="right" if column in ("restarts", "data") else "left")
-    for service in [*servers(layout, "1"), dagster_ui(layout)]:
+    for service in [*servers(layout, "1"), dagster_ui(layout), superset(layout)]:
         found = state.services.get(service.name) if state else None
         health = "[dim]stopped"
         if found is not None:

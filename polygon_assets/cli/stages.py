@@ -10,15 +10,20 @@ from polygon_assets.bootstrap import STEPS, bootstrap
 from polygon_assets.cli.board import Board, Stage
 from polygon_assets.cli.demo import Options, StageFailedError
 from polygon_assets.cli.latency import StreamFacts, stream_facts
-from polygon_assets.cli.runs import CheckOutcome, Runner, RunOutcome
+from polygon_assets.cli.outcomes import CheckOutcome, RunOutcome
+from polygon_assets.cli.runs import Runner
 from polygon_assets.cli.tables import TableFacts, table_facts
 from polygon_assets.definitions import defs
+from polygon_assets.defs.dashboards.assets import LAYER as DASHBOARDS
+from polygon_assets.defs.dashboards.sensors import DASHBOARDS_JOB
 from polygon_assets.defs.marts.assets import bridge_models
 from polygon_assets.defs.platform.freshness import NAME as SESSION_FRESHNESS
-from polygon_assets.defs.ticks.sensors import kafka_lag, market_hours, stream_complete
+from polygon_assets.defs.ticks.reports import stream_complete
+from polygon_assets.defs.ticks.sensors import kafka_lag, market_hours
 from polygon_assets.env import deployment_names
 from polygon_assets.partitions import SessionWindow
 from polygon_assets.resources.assemble import Platform, platform, resources
+from polygon_assets.resources.ecs import PRODUCER
 from polygon_assets.sandbox.layout import SandboxLayout
 from polygon_assets.sandbox.market import SimulatedMarket
 from polygon_assets.sessions import session
@@ -82,6 +87,8 @@ class Demo:
         self._batch()
         self._stream()
         self._rollups()
+        if self.options.bi:
+            self._dashboards()
         self._checks()
         self.market.end()
         self.report.tables = table_facts(self.names)
@@ -116,18 +123,22 @@ class Demo:
         with self.board.stage("stream", 1) as stage:
             stage.update(0, note="waiting for the producer")
             self._tick(market_hours, "stream")
+            self._tick(kafka_lag, "stream")
             self._wait_for_subscriber()
             replay = self.market.replay()
             while replay.state == "running":
                 replay = self.market.replay()
                 stage.update(replay.events_sent, replay.events_total, "second bars sent")
                 time.sleep(LOOK_SECONDS)
-            self._tick(kafka_lag, "stream")
             self._drain(stage, before + replay.events_sent)
             self._tick(market_hours, "stream")
+            self._wait_for_the_producer()
+            self._tick(kafka_lag, "stream")
             self._tick(stream_complete, "stream")
             replay = self.market.replay()
-            self.report.stream = stream_facts(self.systems.clickhouse, self.streamed, replay)
+            self.report.stream = stream_facts(
+                self.systems.clickhouse, self.names.bars_topic, self.streamed, replay
+            )
             stage.finish(f"{replay.events_sent:,} second bars of {self.streamed}")
 
     def _rollups(self) -> None:
@@ -145,12 +156,22 @@ class Demo:
             self._require("rollups", outcome)
             stage.finish(f"{len(keys)} tables of {self.streamed}")
 
+    def _dashboards(self) -> None:
+        """Push every dashboard to Superset, and run its charts."""
+        keys = [key for key in self._asset_keys() if key.path[0] == DASHBOARDS]
+        with self.board.stage("dashboards", self._work(keys)) as stage:
+            stage.update(0, note="charts, pictures")
+            outcome = self.runner.job(DASHBOARDS_JOB, {}, stage.update)
+            self._require("dashboards", outcome)
+            stage.finish(f"{len(keys)} dashboards in Superset")
+
     def _checks(self) -> None:
         """Run what has not run yet, on the evening of the streamed session."""
         self.market.set_clock(session(self.streamed).close_at + EVENING)
         every = {
             (key.asset_key.to_user_string(), key.name): key
             for key in defs.resolve_asset_graph().asset_check_keys
+            if self.options.bi or key.asset_key.path[0] != DASHBOARDS
         }
         missing = [key for name, key in every.items() if name not in self.report.checks]
         with self.board.stage("checks", len(every)) as stage:
@@ -188,6 +209,12 @@ class Demo:
                     "stream: the producer did not subscribe within "
                     f"{STREAM_START_SECONDS:.0f} s: see {self.report.layout.data('ecs')}/logs."
                 )
+            time.sleep(LOOK_SECONDS)
+
+    def _wait_for_the_producer(self) -> None:
+        """The sink is stopped when the producer is gone, and with it its last messages."""
+        deadline = time.monotonic() + DRAIN_SECONDS
+        while self.systems.stream_services.stopping(PRODUCER) and time.monotonic() < deadline:
             time.sleep(LOOK_SECONDS)
 
     def _produced(self) -> int:

@@ -113,9 +113,14 @@ def _next_steps(report: Report) -> Panel:
     checks = len(report.checks)
     passed = sum(one.passed for one in report.checks.values())
     head = "[green]All of it worked" if report.succeeded else "[red]Not all of it worked"
+    flag, boards = "", ""
+    if report.options.bi:
+        flag = " --bi"
+        boards = f"Dashboards: {report.layout.bi_url}\n"
     return Panel(
         f"{head}[/]: {passed} of {checks} checks passed, in {report.seconds:.0f} s.\n"
-        f"See it in the Dagster UI: [bold]polygon up[/], then {report.layout.ui_url}\n"
+        f"See it in the Dagster UI: [bold]polygon up{flag}[/], then {report.layout.ui_url}\n"
+        f"{boards}"
         "Tables again: [bold]polygon status --tables[/]",
         expand=False,
     )

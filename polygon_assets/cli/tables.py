@@ -10,7 +10,8 @@ from polygon_assets.resources.snowflake import SCHEMAS, Warehouse
 VOLATILE = ("_AIRBYTE_", "KAFKA_", "RECEIVED_AT", "LOADED_AT", "UPDATED_AT", "CHANGED_AT")
 """Columns that tell when or how a row arrived, not what it says."""
 
-HIDDEN_TABLES = ("sink_batches",)
+HIDDEN_TABLES = ("sink_batches", "schema_migrations", "gaps")
+"""Tables about the stream's own course."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ def _clickhouse_tables(store: ClickHouse) -> list[TableFacts]:
             f"SELECT count(), sum(cityHash64({chosen})) FROM {database}.{table} {final}"
         )[0]
         name = f"{database}.{table}"
-        found.append(TableFacts("clickhouse", name, int(rows), _hexadecimal(int(total))))
+        found.append(TableFacts("clickhouse", name, int(rows), _hexadecimal(int(total or 0))))
     return found
 
 

@@ -78,11 +78,16 @@ def read_streams(manifest: Json) -> dict[str, Stream]:
         ManifestError: It does not describe streams with inline schemas.
     """
     try:
-        entries = cast("list[Json]", _resolve(manifest["streams"], manifest))
-        streams = [_stream(entry) for entry in _flat(entries)]
+        streams = [_stream(entry) for entry in stream_definitions(manifest).values()]
     except (KeyError, TypeError, AttributeError) as error:
         raise ManifestError(f"This is not a manifest with streams: {error!r}.") from error
     return {stream.name: stream for stream in streams}
+
+
+def stream_definitions(manifest: Json) -> dict[str, Json]:
+    """Everything that a manifest says of each of its streams, references resolved, by name."""
+    entries = cast("list[Json]", _resolve(manifest["streams"], manifest))
+    return {str(entry["name"]): entry for entry in _flat(entries)}
 
 
 def connection_specification(manifest: Json) -> Json:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, cast
 
 from polygon_assets.connections import AirbyteConnection
-from polygon_assets.env import Deployment, Names
+from polygon_assets.env import Names
 from polygon_assets.preflight import AIRBYTE, POLYGON, SNOWFLAKE, endpoints
 from polygon_assets.publish.api import AirbyteApi, PublishError
 from polygon_assets.publish.differences import (
@@ -70,7 +70,7 @@ def publish(
         MissingCredentialError: A secret that would be published is not set.
         ServiceUnreachableError: Airbyte does not answer.
     """
-    if not has_airbyte(names):
+    if not names.airbyte_database:
         raise PublishError(
             "Airbyte is off in branch deployments: they read the raw tables of production. Publish "
             "with POLYGON_DEPLOYMENT=prod, or locally."
@@ -83,11 +83,6 @@ def publish(
     api.connect()
     publisher = _Publisher(api, target, report, dry_run=dry_run, update_secrets=update_secrets)
     return publisher.run()
-
-
-def has_airbyte(names: Names) -> bool:
-    """Whether a deployment has an Airbyte workspace."""
-    return names.deployment is not Deployment.BRANCH
 
 
 class _Publisher:

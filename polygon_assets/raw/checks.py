@@ -9,7 +9,9 @@ from collections.abc import Iterator, Sequence
 import dagster as dg
 
 from polygon_assets.checks import Rule, ask_warehouse, warehouse_checks
+from polygon_assets.code_versions import METADATA_KEY, code_version
 from polygon_assets.partitions import SessionWindow, run_window
+from polygon_assets.policies import Severity, check_metadata
 from polygon_assets.raw.counts import (
     COMPLETE,
     EVERY_SESSION_HAS_ROWS,
@@ -97,20 +99,31 @@ def _results(
 
 
 def _specs(table: RawTable, rules: Sequence[Rule]) -> list[dg.AssetCheckSpec]:
-    specs = [_spec(table, rule.name, rule.description, rule.severity == "ERROR") for rule in rules]
+    specs = [_spec(table, rule.name, rule.description, rule.severity, rule) for rule in rules]
     if table.every_session:
-        specs.append(_spec(table, COMPLETE, EVERY_SESSION_HAS_ROWS, blocking=True))
+        specs.append(_spec(table, COMPLETE, EVERY_SESSION_HAS_ROWS, "ERROR"))
     if table.band is not None:
-        specs.append(_spec(table, ROW_COUNT_BAND, usual_size(table.band)))
+        specs.append(_spec(table, ROW_COUNT_BAND, usual_size(table.band), "WARN"))
     if isinstance(table, StreamTable):
         same = "Vendor, connector and table have the same fields, and none has become empty."
-        specs.append(_spec(table, SCHEMA_DRIFT, same))
+        specs.append(_spec(table, SCHEMA_DRIFT, same, "WARN"))
     return specs
 
 
 def _spec(
-    table: RawTable, name: str, description: str, blocking: bool = False
+    table: RawTable,
+    name: str,
+    description: str,
+    severity: Severity,
+    rule: Rule | None = None,
 ) -> dg.AssetCheckSpec:
     return dg.AssetCheckSpec(
-        name, asset=dg.AssetKey(table.key), description=description, blocking=blocking
+        name,
+        asset=dg.AssetKey(table.key),
+        description=description,
+        blocking=severity == "ERROR",
+        metadata={
+            METADATA_KEY: code_version(__name__, rule or table),
+            **check_metadata(table.key, severity),
+        },
     )

@@ -12,8 +12,6 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
-from polygon.exceptions import BadResponse
-from urllib3.exceptions import HTTPError
 
 from polygon_assets.publish.manifest import read_manifest, read_streams
 from polygon_assets.raw.counts import Census
@@ -100,6 +98,9 @@ def find_drift(
         days: The session to look at and the one before it, both with rows; fewer where there are
             none, and then values are not compared.
     """
+    from polygon.exceptions import BadResponse
+    from urllib3.exceptions import HTTPError
+
     declared = declared_fields(table.stream)
     columns = table_columns(cursor, database, table)
     sent: frozenset[str] = frozenset()

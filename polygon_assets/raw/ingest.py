@@ -9,14 +9,17 @@ left rows behind.
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import cache
 from typing import Any
 
 import dagster as dg
 
+from polygon_assets.code_versions import code_version
 from polygon_assets.connections import AirbyteConnection
 from polygon_assets.partitions import PARTITION_TAG, SessionWindow, chosen_window
 from polygon_assets.policies import session_spec
 from polygon_assets.preflight import AIRBYTE, explained
+from polygon_assets.publish.manifest import read_manifest, stream_definitions
 from polygon_assets.raw.deliveries import (
     Deliveries,
     deliveries,
@@ -30,6 +33,12 @@ from polygon_assets.resources.airbyte_job import StreamCounts
 from polygon_assets.resources.snowflake import Warehouse
 
 Metadata = dict[str, Any]
+
+
+@cache
+def _streams() -> Mapping[str, Any]:
+    """What the connector's manifest says of each stream, read once for all connections."""
+    return stream_definitions(read_manifest())
 
 
 def raw_assets(
@@ -49,6 +58,7 @@ def raw_assets(
         late_days: So many calendar days before are read again, because the vendor publishes some
             rows later than the date that they carry.
     """
+    streams = _streams()
     specs = [
         session_spec(
             table.key,
@@ -59,6 +69,9 @@ def raw_assets(
                 "airbyte_stream": table.stream,
                 "session": table.session,
             },
+            code_version=code_version(
+                __name__, streams.get(table.stream), table.session, closed_days, late_days
+            ),
         )
         for table in tables
     ]

@@ -12,6 +12,7 @@ from dagster_airbyte import AirbyteWorkspace
 from dagster_airbyte.resources import AirbyteClient
 from pydantic import Field
 
+from polygon_assets.env import Names
 from polygon_assets.resources.airbyte_job import JobDetails, StreamCounts, details_of
 from polygon_assets.settings import AirbyteSettings, from_env
 
@@ -61,6 +62,9 @@ class PolygonAirbyte(AirbyteWorkspace):
         default=15, description="How often a request that failed is sent again."
     )
     request_retry_delay: float = Field(default=1.0, description="Seconds before each time.")
+    database: str = Field(
+        description="Database that the syncs of this deployment fill; empty = it does not sync"
+    )
 
     def sync_window(self, connection_name: str, first: str, last: str) -> SyncReport:
         """Read the days from first to last again, whatever was read before.
@@ -74,14 +78,22 @@ class PolygonAirbyte(AirbyteWorkspace):
             What was synced. A success says nothing about single days: count them in the warehouse.
 
         Raises:
-            dagster.Failure: The connection does not exist, a sync of it is already running, or the
-                job failed; the text then holds the job's own reason.
+            dagster.Failure: This deployment does not sync, the connection does not exist or fills
+                another deployment's database, a sync of it is already running, or the job failed;
+                the text then holds the job's own reason.
             ValueError: The days are not dates, or the first is after the last.
         """
         if date.fromisoformat(first) > date.fromisoformat(last):
             raise ValueError(f"The window ends before it starts: {first} to {last}.")
+        if not self.database:
+            raise dg.Failure(
+                "Airbyte is off in branch deployments: raw tables are clones of production's. "
+                "Deselect the raw assets; for newer sessions clone once more (job "
+                "clone_deployment, refresh)."
+            )
         client = self.get_client()
         connection = _connection(client, connection_name)
+        self._require_own(client, connection)
         connection_id = str(connection["connectionId"])
         started = time.monotonic()
         _set_window(client, str(connection["sourceId"]), first, last)
@@ -103,9 +115,20 @@ class PolygonAirbyte(AirbyteWorkspace):
             skipped=details.skipped,
         )
 
+    def _require_own(self, client: AirbyteClient, connection: Mapping[str, Any]) -> None:
+        """Refuse a connection that would fill the tables of another deployment."""
+        found = client.get_destination_details(str(connection["destinationId"]))
+        database = str(found["configuration"].get("database", ""))
+        if database.upper() != self.database.upper():
+            raise dg.Failure(
+                f"The connection {connection['name']} fills the database {database}, and this "
+                f"deployment's is {self.database}: the Airbyte workspace {self.workspace_id} "
+                "belongs to another deployment. Check AIRBYTE_WORKSPACE_ID and POLYGON_DEPLOYMENT."
+            )
 
-def airbyte() -> PolygonAirbyte:
-    """The workspace at the addresses in the environment."""
+
+def airbyte(names: Names) -> PolygonAirbyte:
+    """The workspace of one deployment, at the addresses in the environment."""
     settings = AirbyteSettings()
     return PolygonAirbyte(
         rest_api_base_url=settings.rest_url,
@@ -113,6 +136,7 @@ def airbyte() -> PolygonAirbyte:
         workspace_id=settings.workspace_id,
         client_id=settings.client_id,
         client_secret=from_env("AIRBYTE_CLIENT_SECRET", "sandbox"),
+        database=names.airbyte_database,
     )
 
 

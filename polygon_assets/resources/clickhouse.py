@@ -2,18 +2,23 @@
 
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import clickhouse_connect
 import dagster as dg
-from clickhouse_connect.driver.client import Client
 from pydantic import Field
 
 from polygon_assets.env import Names
 from polygon_assets.preflight import CLICKHOUSE, explained
 from polygon_assets.settings import ClickHouseSettings, from_env
 
+if TYPE_CHECKING:
+    from clickhouse_connect.driver.client import Client
+
 Row = tuple[Any, ...]
+
+ONE_SESSION_AT_A_TIME = {"do_not_merge_across_partitions_select_final": 1}
+"""Otherwise FINAL reads every session, whatever the filter on session_date says. All versions of a
+bar are in one partition, that of its session."""
 
 
 class ClickHouse(dg.ConfigurableResource[Any]):
@@ -26,14 +31,17 @@ class ClickHouse(dg.ConfigurableResource[Any]):
     rollups: str = Field(description="Database of the rollups")
 
     @contextmanager
-    def client(self) -> Generator[Client, None, None]:
+    def client(self) -> Generator["Client", None, None]:
         """A client without a server session, so that several threads may have one each."""
+        import clickhouse_connect
+
         with explained(CLICKHOUSE):
             client = clickhouse_connect.get_client(
                 dsn=self.url,
                 username=self.user,
                 password=self.password,
                 autogenerate_session_id=False,
+                settings=ONE_SESSION_AT_A_TIME,
             )
         try:
             yield client

@@ -8,13 +8,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from botocore import exceptions as s3_errors
-from dagster_aws.s3 import S3Resource
 from pydantic import Field
 
+from polygon_assets.resources.aws import AwsResource
 from polygon_assets.settings import FlatFileSettings, from_env
+
+if TYPE_CHECKING:
+    from botocore.exceptions import ClientError
 
 CHUNK_BYTES = 1 << 20
 PAUSES_SECONDS = (0.5, 1.0, 2.0, 4.0)
@@ -23,19 +25,6 @@ PAUSES_SECONDS = (0.5, 1.0, 2.0, 4.0)
 _MD5 = re.compile(r"[0-9a-f]{32}")
 _TRANSIENT_STATUS = 500
 _TOO_MANY_REQUESTS = 429
-
-_UNREACHABLE = (
-    s3_errors.EndpointConnectionError,
-    s3_errors.ConnectTimeoutError,
-    s3_errors.ProxyConnectionError,
-    s3_errors.SSLError,
-)
-_TORN = (
-    s3_errors.ConnectionClosedError,
-    s3_errors.IncompleteReadError,
-    s3_errors.ReadTimeoutError,
-    s3_errors.ResponseStreamingError,
-)
 
 
 class FlatFileError(Exception):
@@ -155,19 +144,31 @@ class Bucket:
 
     @contextmanager
     def _explained(self, key: str) -> Generator[None, None, None]:
+        from botocore import exceptions as s3_errors
+
         try:
             yield
-        except _UNREACHABLE as error:
+        except (
+            s3_errors.EndpointConnectionError,
+            s3_errors.ConnectTimeoutError,
+            s3_errors.ProxyConnectionError,
+            s3_errors.SSLError,
+        ) as error:
             raise FlatFileError(
                 f"The flat files do not answer at {self._endpoint}: check FLAT_FILES_ENDPOINT_URL, "
                 "or start the sandbox with `polygon up`."
             ) from error
-        except _TORN as error:
+        except (
+            s3_errors.ConnectionClosedError,
+            s3_errors.IncompleteReadError,
+            s3_errors.ReadTimeoutError,
+            s3_errors.ResponseStreamingError,
+        ) as error:
             raise TornDownloadError(f"{key} was torn: {error}") from error
         except s3_errors.ClientError as error:
             raise self._refusal(key, error) from error
 
-    def _refusal(self, key: str, error: s3_errors.ClientError) -> FlatFileError:
+    def _refusal(self, key: str, error: "ClientError") -> FlatFileError:
         code = str(error.response.get("Error", {}).get("Code", ""))
         status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
         if code == "NoSuchBucket":
@@ -187,17 +188,14 @@ class Bucket:
         return FlatFileError(f"The flat files did not give {key} ({status} {code}).")
 
 
-class FlatFiles(S3Resource):
-    """dagster-aws' S3 with the name of the vendor's bucket.
-
-    At an endpoint of its own, boto3 addresses the bucket by path and signs with Signature V4.
-    """
+class FlatFiles(AwsResource):
+    """dagster-aws' S3 with the name of the vendor's bucket."""
 
     bucket: str = Field(description="Bucket of the flat files")
 
     def open(self) -> Bucket:
         """The bucket; nothing is connected yet."""
-        return Bucket(self.get_client(), self.bucket, str(self.endpoint_url))
+        return Bucket(self.service("s3"), self.bucket, self.endpoint_url)
 
 
 def flat_files() -> FlatFiles:

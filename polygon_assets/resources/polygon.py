@@ -3,14 +3,16 @@
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
-from polygon import RESTClient
 from pydantic import Field
 
 from polygon_assets.preflight import POLYGON, explained
 from polygon_assets.settings import PolygonSettings, from_env
+
+if TYPE_CHECKING:
+    from polygon import RESTClient
 
 PATIENT_RETRIES = 10
 """The client waits 0.2, 0.4, 0.8, ... seconds: with so many, longer than a minute, after which the
@@ -23,8 +25,10 @@ class Polygon(dg.ConfigurableResource[Any]):
     rest_url: str = Field(description="REST base address")
     api_key: str = Field(description="API key, sent as a bearer token")
 
-    def client(self, retries: int = 3) -> RESTClient:
+    def client(self, retries: int = 3) -> "RESTClient":
         """The official client. It retries, and follows pages by itself."""
+        from polygon import RESTClient
+
         return RESTClient(api_key=self.api_key, base=self.rest_url, retries=retries)
 
     def sample(self, path: str, parameters: Mapping[str, str]) -> Any:

@@ -1,18 +1,25 @@
-"""Snowflake: the warehouse of the batch half."""
+"""Snowflake: the warehouse of the batch half.
+
+dagster-snowflake and the connector are imported at the first connection: together they take longer
+to import than all definitions.
+"""
 
 import json
 from collections.abc import Generator, Sequence
 from contextlib import ExitStack, contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import dagster as dg
-from dagster_snowflake import SnowflakeResource
-from snowflake.connector import SnowflakeConnection
-from snowflake.connector.cursor import SnowflakeCursor
+from pydantic import Field
 
 from polygon_assets.env import Names
 from polygon_assets.preflight import SNOWFLAKE, explained
 from polygon_assets.settings import SnowflakeSettings, from_env
+
+if TYPE_CHECKING:
+    from dagster_snowflake import SnowflakeResource
+    from snowflake.connector import SnowflakeConnection
+    from snowflake.connector.cursor import SnowflakeCursor
 
 SCHEMAS = ("RAW", "STAGING", "INTERMEDIATE", "MARTS", "SNAPSHOTS", "RECONCILE")
 
@@ -22,8 +29,21 @@ APP = "polygon-assets"
 Row = tuple[Any, ...]
 
 
-class Warehouse(SnowflakeResource):
-    """dagster-snowflake's resource with the two calls that assets and checks need."""
+class Warehouse(dg.ConfigurableResource[Any]):
+    """dagster-snowflake's resource, made when it is needed, with the calls that assets need."""
+
+    account: str = Field(description="Account identifier")
+    user: str = Field(description="User")
+    password: str | None = Field(default=None, description="Password")
+    private_key: str | None = Field(default=None, description="PEM text, or base64 of it")
+    role: str = Field(description="Role")
+    warehouse: str = Field(description="Warehouse")
+    database: str | None = Field(default=None, description="Current database of its sessions")
+    login_timeout: int = Field(default=20, description="Seconds")
+    network_timeout: int = Field(default=300, description="Seconds")
+    additional_snowflake_connection_args: dict[str, Any] = Field(
+        default_factory=dict, description="What else the connector is given"
+    )
 
     def query(self, sql: str, parameters: Sequence[object] = ()) -> list[Row]:
         """The rows that a statement returns. Parameters are bound by position (``%s``)."""
@@ -32,18 +52,35 @@ class Warehouse(SnowflakeResource):
             return [tuple(row) for row in cursor.fetchall()]
 
     @contextmanager
-    def cursor(self) -> Generator[SnowflakeCursor, None, None]:
+    def cursor(self) -> Generator["SnowflakeCursor", None, None]:
         """A cursor of a connection of its own, which is closed whatever happens."""
         with ExitStack() as stack:
             with explained(SNOWFLAKE):
-                connection = stack.enter_context(self.get_connection())
-            assert isinstance(connection, SnowflakeConnection)
+                opened = stack.enter_context(self.resource().get_connection())
+            connection = cast("SnowflakeConnection", opened)
             try:
                 yield connection.cursor()
             except BaseException:
                 # Left by an exception, dagster-snowflake's context leaves the session open.
                 connection.close()
                 raise
+
+    def resource(self) -> "SnowflakeResource":
+        """dagster-snowflake's own resource, for what it can do besides."""
+        from dagster_snowflake import SnowflakeResource
+
+        return SnowflakeResource(
+            account=self.account,
+            user=self.user,
+            password=None if self.private_key else self.password,
+            private_key=self.private_key or None,
+            role=self.role,
+            warehouse=self.warehouse,
+            database=self.database,
+            login_timeout=self.login_timeout,
+            network_timeout=self.network_timeout,
+            additional_snowflake_connection_args=self.additional_snowflake_connection_args,
+        )
 
     def create_schemas(self) -> None:
         """Create the database and its schemas where they are missing."""
@@ -56,6 +93,15 @@ class Warehouse(SnowflakeResource):
 
 def warehouse(names: Names) -> Warehouse:
     """The warehouse of one deployment, at the address in the environment."""
+    return _warehouse(names, names.snowflake_database)
+
+
+def account(names: Names) -> Warehouse:
+    """The same without a current database: for what is done with databases as a whole."""
+    return _warehouse(names, None)
+
+
+def _warehouse(names: Names, database: str | None) -> Warehouse:
     settings = SnowflakeSettings()
     host, port, protocol = settings.address
     key = settings.private_key.get_secret_value()
@@ -69,16 +115,14 @@ def warehouse(names: Names) -> Warehouse:
         user=settings.user,
         role=settings.role,
         warehouse=settings.warehouse,
-        database=names.snowflake_database,
-        login_timeout=20,
-        network_timeout=300,
+        database=database,
         additional_snowflake_connection_args={
             "host": host,
             "port": port,
             "protocol": protocol,
             "session_parameters": {
                 "CLIENT_OUT_OF_BAND_TELEMETRY_ENABLED": False,
-                "QUERY_TAG": json.dumps({"app": APP, "deployment": names.deployment.value}),
+                "QUERY_TAG": json.dumps({"app": APP, "deployment": names.label}),
             },
         },
         **credentials,

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from polygon_assets.env import PROJECT_ROOT
 from polygon_assets.sandbox.layout import (
     DIRECTORY_VARIABLE,
+    KAFKA_VARIABLE,
     PORT_VARIABLE,
     SandboxLayout,
 )
@@ -89,22 +90,30 @@ class Sandbox:
         self._supervisor: subprocess.Popen[bytes] | None = None
         self._lifeline: int | None = None
 
-    def start(self, symbols: str, *, ui: bool = False, detach: bool = False) -> None:
+    def start(
+        self, symbols: str, *, ui: bool = False, bi: bool = False, detach: bool = False
+    ) -> None:
         """Start the supervisor; :meth:`wait` waits for the services.
 
         Args:
             symbols: The simulated market.
             ui: Start Dagster's UI and daemon, too.
+            bi: Start Superset, too; its environment must be installed.
             detach: Let the sandbox outlive this process.
         """
         self.layout.root.mkdir(parents=True, exist_ok=True)
         self.layout.state_file.unlink(missing_ok=True)
+        # Here and not in the supervisor: it would outlive a parent that is killed before.
+        self.layout.keep_file.unlink(missing_ok=True)
         command = [sys.executable, "-m", "polygon_assets.sandbox.supervisor", "--symbols", symbols]
         if ui:
             command.append("--ui")
+        if bi:
+            command.append("--bi")
         environment = os.environ | {
             DIRECTORY_VARIABLE: str(self.layout.root),
             PORT_VARIABLE: str(self.layout.base_port),
+            KAFKA_VARIABLE: self.layout.kafka,
         }
         log = self.layout.log("supervisor")
         log.parent.mkdir(exist_ok=True)
@@ -176,10 +185,13 @@ class Sandbox:
             self._supervisor.send_signal(signal.SIGTERM)
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._supervisor.wait(STOP_SECONDS)
+        ended = self._supervisor.poll() is not None
         if self._lifeline is not None:
             os.close(self._lifeline)
             self._lifeline = None
-        end_all(sandbox_processes(self.layout.root))
+        # What runs now may be another's: `polygon up --bi` restarts a sandbox that has no Superset.
+        if not (ended and is_running(self.layout)):
+            end_all(sandbox_processes(self.layout.root))
         self._supervisor = None
 
     def _last_words(self) -> str:

@@ -8,16 +8,23 @@ from polygon_assets.env import PROJECT_ROOT
 
 DIRECTORY_VARIABLE = "POLYGON_SANDBOX_DIR"
 PORT_VARIABLE = "POLYGON_SANDBOX_PORT"
+KAFKA_VARIABLE = "POLYGON_SANDBOX_KAFKA"
 MARKER_VARIABLE = "POLYGON_SANDBOX"
 """Every process of a sandbox carries its folder under this name, so that none can be lost."""
 
 DEFAULT_PORT = 18100
-PORT_COUNT = 9
+PORT_COUNT = 10
 
 SERVERS = ("polygon", "kafka", "clickhouse", "snowflake", "airbyte", "ecs")
 """The outside systems, in the order of their ports."""
 
 UI = "dagster"
+
+BI = "superset"
+"""Dashboards: only where asked for."""
+
+BROKERS = ("embedded", "apache")
+"""What can stand for Kafka: our own small broker, or Apache Kafka itself."""
 
 
 class SandboxConfigError(ValueError):
@@ -31,14 +38,16 @@ class SandboxLayout:
     Attributes:
         root: The folder that holds all of its data, logs and state.
         base_port: The first of :data:`PORT_COUNT` ports in a row.
+        kafka: One of :data:`BROKERS`.
     """
 
     root: Path
     base_port: int
+    kafka: str = "embedded"
 
     def port(self, service: str) -> int:
         """The port of a service on 127.0.0.1."""
-        names = (*SERVERS, "producer", "sink", UI)
+        names = (*SERVERS, "producer", "sink", UI, BI)
         return self.base_port + names.index(service)
 
     def data(self, service: str) -> Path:
@@ -63,6 +72,11 @@ class SandboxLayout:
     def ui_url(self) -> str:
         """The address of the Dagster UI."""
         return f"http://127.0.0.1:{self.port(UI)}"
+
+    @property
+    def bi_url(self) -> str:
+        """The address of the dashboards."""
+        return f"http://127.0.0.1:{self.port(BI)}"
 
     def environment(self) -> dict[str, str]:
         """Every variable that points the production clients to this sandbox."""
@@ -104,6 +118,15 @@ class SandboxLayout:
             "AWS_SECRET_ACCESS_KEY": "sandbox",
             "STREAM_PRODUCER_HEALTH_PORT": str(self.port("producer")),
             "STREAM_SINK_HEALTH_PORT": str(self.port("sink")),
+            "DASHBOARDS_TARGET": "superset",
+            "DASHBOARDS_URL": self.bi_url,
+            "DASHBOARDS_USER": "admin",
+            "DASHBOARDS_PASSWORD": "sandbox",
+            "DASHBOARDS_CLICKHOUSE_URL": "",
+            "DASHBOARDS_CLICKHOUSE_USER": "",
+            "DASHBOARDS_SNOWFLAKE_USER": "",
+            "DASHBOARDS_SNOWFLAKE_ROLE": "",
+            "DASHBOARDS_SNOWFLAKE_WAREHOUSE": "",
             "DAGSTER_HOME": str(self.data(UI)),
         }
 
@@ -112,7 +135,8 @@ def sandbox_layout() -> SandboxLayout:
     """The sandbox that the environment names; without variables, the one of this checkout.
 
     Raises:
-        SandboxConfigError: The port is not a number that leaves room for all services.
+        SandboxConfigError: The port is not a number that leaves room for all services, or there
+            is no such broker.
     """
     root = Path(os.environ.get(DIRECTORY_VARIABLE) or PROJECT_ROOT / ".sandbox").resolve()
     text = os.environ.get(PORT_VARIABLE) or str(DEFAULT_PORT)
@@ -121,4 +145,9 @@ def sandbox_layout() -> SandboxLayout:
             f"{PORT_VARIABLE} is {text!r}: set it to the first of {PORT_COUNT} free ports in a "
             f"row, between 1024 and {65536 - PORT_COUNT}, or unset it (default {DEFAULT_PORT})."
         )
-    return SandboxLayout(root, int(text))
+    kafka = os.environ.get(KAFKA_VARIABLE) or BROKERS[0]
+    if kafka not in BROKERS:
+        raise SandboxConfigError(
+            f"{KAFKA_VARIABLE} is {kafka!r}: set it to {' or '.join(BROKERS)}, or unset it."
+        )
+    return SandboxLayout(root, int(text), kafka)

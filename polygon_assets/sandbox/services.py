@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from polygon_assets.env import PROJECT_ROOT
-from polygon_assets.sandbox.layout import SERVERS, UI, SandboxLayout
+from polygon_assets.sandbox.layout import BI, SERVERS, UI, SandboxLayout
 from polygon_assets.sandbox.lifeline import LIFELINE_VARIABLE
+from polygon_assets.sandbox.superset.environment import PYTHON
 
 HEALTH_SECONDS = 2.0
 
@@ -25,12 +26,14 @@ class Service:
         command: Program and arguments.
         port: Where it listens on 127.0.0.1.
         health_path: HTTP path that answers 200; None where the port alone is asked.
+        start_seconds: How long it may take until it answers.
     """
 
     name: str
     command: list[str]
     port: int
     health_path: str | None = "/healthz"
+    start_seconds: float = 120.0
 
     def is_healthy(self) -> bool:
         """Whether the service answers."""
@@ -90,12 +93,14 @@ def servers(layout: SandboxLayout, symbols: str) -> list[Service]:
         symbols: The simulated market: a number of symbols, or their names.
     """
     extra = {"polygon": ["--symbols", symbols]}
+    apache = {"kafka": "kafka.apache"} if layout.kafka == "apache" else {}
     return [
         Service(
             name,
             [
-                *(sys.executable, "-m", f"polygon_assets.sandbox.{name}"),
-                *("--port", str(layout.port(name)), "--data", str(layout.data(name))),
+                *(sys.executable, "-m", f"polygon_assets.sandbox.{apache.get(name, name)}"),
+                *("--port", str(layout.port(name))),
+                *("--data", str(layout.data(apache.get(name, name)))),
                 *extra.get(name, []),
             ],
             layout.port(name),
@@ -115,4 +120,20 @@ def dagster_ui(layout: SandboxLayout) -> Service:
         [sys.executable, "-m", "polygon_assets.sandbox.run", *command, str(layout.port(UI))],
         layout.port(UI),
         health_path="/server_info",
+    )
+
+
+def superset(layout: SandboxLayout) -> Service:
+    """The dashboards; their environment must be installed."""
+    return Service(
+        BI,
+        [
+            *(str(PYTHON), "-m", "polygon_assets.sandbox.superset.serve"),
+            *("--port", str(layout.port(BI))),
+            *("--data", str(layout.data(BI))),
+        ],
+        layout.port(BI),
+        health_path="/health",
+        # The first start makes its metadata database: half a minute of computing.
+        start_seconds=300.0,
     )

@@ -1,7 +1,7 @@
 """One process that starts a sandbox's services, keeps them running, and ends all of them.
 
-``python -m polygon_assets.sandbox.supervisor --symbols 60 [--ui]``: folder and ports come from the
-environment. What it does is told in ``supervisor.json`` in the sandbox's folder.
+``python -m polygon_assets.sandbox.supervisor --symbols 60 [--ui] [--bi]``: folder and ports come
+from the environment. What it does is told in ``supervisor.json`` in the sandbox's folder.
 """
 
 import argparse
@@ -16,7 +16,14 @@ from dataclasses import dataclass, field
 from types import FrameType
 from typing import IO
 
-from polygon_assets.sandbox.layout import PORT_VARIABLE, UI, SandboxLayout, sandbox_layout
+from polygon_assets.sandbox.layout import (
+    BI,
+    PORT_COUNT,
+    PORT_VARIABLE,
+    UI,
+    SandboxLayout,
+    sandbox_layout,
+)
 from polygon_assets.sandbox.lifeline import watch_parent
 from polygon_assets.sandbox.processes import end_all, sandbox_processes
 from polygon_assets.sandbox.services import (
@@ -25,9 +32,9 @@ from polygon_assets.sandbox.services import (
     port_in_use,
     servers,
     service_environment,
+    superset,
 )
 
-START_SECONDS = 120.0
 LOOK_SECONDS = 0.1
 RESTART_DELAY_SECONDS = 1.0
 MOST_RESTARTS = 5
@@ -54,6 +61,7 @@ class Supervisor:
     layout: SandboxLayout
     symbols: str
     with_ui: bool
+    with_bi: bool = False
     lifeline_read: int = -1
     lifeline_write: int = -1
     running: dict[str, Running] = field(default_factory=dict[str, Running])
@@ -63,13 +71,12 @@ class Supervisor:
         """Run until a signal; returns the exit code."""
         self.layout.root.mkdir(parents=True, exist_ok=True)
         lock = self._lock()
-        self.layout.keep_file.unlink(missing_ok=True)
         self.lifeline_read, self.lifeline_write = os.pipe()
         try:
             self._start(servers(self.layout, self.symbols))
             if self.with_ui:
                 self._bootstrap()
-                self._start([dagster_ui(self.layout)])
+            self._start(self._clients())
             self._write_state("running")
             self._watch()
         except StartError as error:
@@ -81,6 +88,11 @@ class Supervisor:
             lock.close()
         self._write_state("stopped")
         return 0
+
+    def _clients(self) -> list[Service]:
+        """What people look at; it needs the servers."""
+        ui = [dagster_ui(self.layout)] if self.with_ui else []
+        return [*ui, superset(self.layout)] if self.with_bi else ui
 
     def request_stop(self, _number: int = 0, _frame: FrameType | None = None) -> None:
         """Stop at the next look."""
@@ -111,25 +123,33 @@ class Supervisor:
                 raise StartError(
                     f"Port {service.port}, which the sandbox's {service.name} needs, is in use: "
                     f"stop the program that listens there, or set {PORT_VARIABLE} to the first "
-                    "of nine free ports."
+                    f"of {PORT_COUNT} free ports in a row."
                 )
         for service in services:
             process = service.start(self.layout, self.lifeline_read)
             self.running[service.name] = Running(service, process)
         self._write_state("starting")
-        deadline = time.monotonic() + START_SECONDS
+        started = time.monotonic()
         while not all(self.running[service.name].healthy for service in services):
             for service in services:
                 self._look_at_start(self.running[service.name])
             if self.stopping:
                 raise StartError("The sandbox was stopped while it started.")
-            if time.monotonic() > deadline:
-                late = [name for name, one in self.running.items() if not one.healthy]
-                raise StartError(
-                    f"{', '.join(late)} did not answer within {START_SECONDS:.0f} s: "
-                    f"see {self.layout.log(late[0])}."
-                )
+            self._require_in_time(services, time.monotonic() - started)
             time.sleep(LOOK_SECONDS)
+
+    def _require_in_time(self, services: list[Service], seconds: float) -> None:
+        late = [
+            service
+            for service in services
+            if not self.running[service.name].healthy and seconds > service.start_seconds
+        ]
+        if late:
+            names = ", ".join(service.name for service in late)
+            raise StartError(
+                f"{names} did not answer within {late[0].start_seconds:.0f} s: "
+                f"see {self.layout.log(late[0].name)}."
+            )
 
     def _look_at_start(self, one: Running) -> None:
         if one.healthy:
@@ -178,8 +198,8 @@ class Supervisor:
         self._write_state("running")
 
     def _stop(self) -> None:
-        # First what works for others: the UI, the stream's tasks, the syncs.
-        for names in ([UI, "ecs", "airbyte"], list(self.running)):
+        # First what works for others: the UIs, the stream's tasks, the syncs.
+        for names in ([UI, BI, "ecs", "airbyte"], list(self.running)):
             chosen = [self.running[name].process for name in names if name in self.running]
             for process in chosen:
                 if process.poll() is None:
@@ -223,8 +243,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--symbols", default="60", help="the simulated market: a number or names")
     parser.add_argument("--ui", action="store_true", help="start Dagster's UI and daemon, too")
+    parser.add_argument("--bi", action="store_true", help="start Superset, too")
     arguments = parser.parse_args()
-    supervisor = Supervisor(sandbox_layout(), arguments.symbols, arguments.ui)
+    supervisor = Supervisor(sandbox_layout(), arguments.symbols, arguments.ui, arguments.bi)
     signal.signal(signal.SIGTERM, supervisor.request_stop)
     signal.signal(signal.SIGINT, supervisor.request_stop)
     watch_parent(supervisor.parent_gone)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+from dagster._core.definitions.assets.graph.asset_graph import AssetGraph
 
 
 @pytest.fixture(scope="session")
@@ -13,3 +14,9 @@ def definitions(builds: Path) -> dg.Definitions:
     from polygon_assets.definitions import defs
 
     return defs
+
+
+@pytest.fixture(scope="session")
+def graph(definitions: dg.Definitions) -> AssetGraph:
+    """Every asset and check, as Dagster relates them."""
+    return definitions.resolve_asset_graph()

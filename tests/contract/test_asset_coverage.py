@@ -1,27 +1,38 @@
 """Every asset has what every asset must have."""
 
 import io
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import dagster as dg
 import pytest
 from dagster._core.definitions.assets.graph.asset_graph import AssetGraph, AssetNode
 from dagster._core.definitions.assets.job.asset_layer import AssetLayer
+from dagster._core.definitions.metadata.metadata_set import TableMetadataSet
+from dagster._core.definitions.metadata.source_code import CodeReferencesMetadataSet
 from rich.console import Console
 from rich.table import Table
 
 from polygon_assets.defs.platform.freshness import NAME as SESSION_FRESHNESS
 from polygon_assets.defs.raw import STREAM_TABLES
-from polygon_assets.manifest import MANIFEST
+from polygon_assets.defs.ticks.tables import SESSION_OF
+from polygon_assets.env import PROJECT_ROOT
 from polygon_assets.partitions import NYSE_SESSIONS
 from polygon_assets.policies import OWNERS, UNPARTITIONED_REASON
 from polygon_assets.raw.table import StreamTable
 
-DBT_LAYERS = ("staging", "intermediate", "marts", "snapshots")
-OWN_CHECKS = (SESSION_FRESHNESS, "bars_final")
-"""Checks on dbt's models that are not dbt's tests."""
+LAYERS = (
+    "raw",
+    "staging",
+    "intermediate",
+    "snapshots",
+    "marts",
+    "kafka",
+    "clickhouse",
+    "reconcile",
+    "bi",
+)
 
 
 @dataclass(frozen=True)
@@ -30,22 +41,12 @@ class Coverage:
 
     key: str
     partitions: str
-    owner: bool
-    kinds: bool
-    description: bool
-    freshness: bool
+    has: dict[str, bool]
     checks: int
 
     @property
     def complete(self) -> bool:
-        return bool(
-            self.partitions
-            and self.owner
-            and self.kinds
-            and self.description
-            and self.freshness
-            and self.checks
-        )
+        return bool(self.partitions and all(self.has.values()) and self.checks)
 
 
 def coverage(graph: AssetGraph, key: dg.AssetKey) -> Coverage:
@@ -54,12 +55,26 @@ def coverage(graph: AssetGraph, key: dg.AssetKey) -> Coverage:
     return Coverage(
         key.to_user_string(),
         partitions(node),
-        owner=bool(node.owners),
-        kinds=bool(node.kinds),
-        description=bool(node.description),
-        freshness=node.freshness_policy is not None,
+        {
+            "owner": bool(node.owners),
+            "group": node.group_name == group_of(key),
+            "kinds": bool(node.kinds),
+            "description": bool(node.description),
+            "freshness": node.freshness_policy is not None,
+            "columns": bool(columns(node)) or is_dashboard(key),
+            "code": points_into_the_project(node),
+        },
         checks=len([check for check in checks if check.name != SESSION_FRESHNESS]),
     )
+
+
+def is_dashboard(key: dg.AssetKey) -> bool:
+    """Whether an asset is no table, and so has neither a schema nor columns."""
+    return key.path[0] == "bi"
+
+
+def group_of(key: dg.AssetKey) -> str:
+    return "bi_dashboards" if is_dashboard(key) else "_".join(key.path[:2])
 
 
 def partitions(node: AssetNode) -> str:
@@ -69,31 +84,68 @@ def partitions(node: AssetNode) -> str:
     return str(node.metadata.get(UNPARTITIONED_REASON, ""))
 
 
-@pytest.fixture(scope="module")
-def graph(definitions: dg.Definitions) -> AssetGraph:
-    return definitions.resolve_asset_graph()
+def columns(node: AssetNode) -> list[str]:
+    """Names of the columns, as the UI shows them before anything has run."""
+    schema = TableMetadataSet.extract(node.metadata).column_schema
+    return [column.name for column in schema.columns] if schema else []
+
+
+def points_into_the_project(node: AssetNode) -> bool:
+    """Whether the link to the code is a file of ours that exists."""
+    found = CodeReferencesMetadataSet.extract(node.metadata).code_references
+    references = found.code_references if found else []
+    files = [one for one in references if isinstance(one, dg.LocalFileCodeReference)]
+    paths = [Path(one.file_path) for one in files]
+    return bool(paths) and all(
+        path.is_relative_to(PROJECT_ROOT) and path.is_file() for path in paths
+    )
 
 
 def test_every_asset_is_covered(
     graph: AssetGraph, record_property: Callable[[str, object], None]
 ) -> None:
     rows = [coverage(graph, key) for key in sorted(graph.get_all_asset_keys())]
-    table = Table("asset", "partitions", "owner", "kinds", "description", "freshness", "checks")
+    table = Table("asset", "partitions", *rows[0].has, "checks")
     for row in rows:
-        flags = (row.owner, row.kinds, row.description, row.freshness)
-        table.add_row(
-            row.key, row.partitions, *("yes" if flag else "NO" for flag in flags), str(row.checks)
-        )
-    console = Console(width=130, file=io.StringIO(), record=True)
+        flags = ("yes" if flag else "NO" for flag in row.has.values())
+        table.add_row(row.key, row.partitions, *flags, str(row.checks))
+    table.add_section()
+    shares = (f"{sum(row.has[name] for row in rows) / len(rows):.0%}" for name in rows[0].has)
+    whole = f"{sum(row.complete for row in rows) / len(rows):.0%} of {len(rows)} complete"
+    table.add_row(whole, "", *shares, str(sum(row.checks for row in rows)))
+    console = Console(width=150, file=io.StringIO(), record=True)
     console.print(table)
     record_property("coverage of the assets", console.export_text())
     assert [row.key for row in rows if not row.complete] == []
-    assert len(rows) == 65
+    assert len(rows) == 87
+
+
+def test_the_readme_shows_the_coverage_by_layer(graph: AssetGraph) -> None:
+    rows = [coverage(graph, key) for key in graph.get_all_asset_keys()]
+    table = by_layer(rows)
+    assert table in (PROJECT_ROOT / "README.md").read_text(), f"README.md lacks:\n{table}"
+
+
+def by_layer(rows: list[Coverage]) -> str:
+    """The README's table: layers in the order in which data flows."""
+    head = ["assets", "session partitions", *rows[0].has, "a check or more", "checks"]
+    lines = [f"| layer | {' | '.join(head)} |", f"|{'---|' * (len(head) + 1)}"]
+    for layer in (*LAYERS, ""):
+        of_layer = [row for row in rows if row.key.startswith(layer)]
+        cells = [
+            len(of_layer),
+            sum(row.partitions == "session" for row in of_layer),
+            *(sum(row.has[name] for row in of_layer) for name in rows[0].has),
+            sum(row.checks > 0 for row in of_layer),
+            sum(row.checks for row in of_layer),
+        ]
+        lines.append(f"| {layer or 'all'} | {' | '.join(map(str, cells))} |")
+    return "\n".join(lines)
 
 
 def test_keys_are_layer_schema_table_in_lower_case(graph: AssetGraph) -> None:
     for key in graph.get_all_asset_keys():
-        assert len(key.path) == 3
+        assert len(key.path) == (2 if is_dashboard(key) else 3)
         assert key.path == [part.lower() for part in key.path]
         assert key.path[0] in OWNERS
 
@@ -110,10 +162,20 @@ def test_topic_and_ticks_are_external(graph: AssetGraph) -> None:
     external = {key.to_user_string() for key in graph.external_asset_keys}
     assert external == {
         "kafka/stocks/agg_1s",
+        "kafka/stocks/agg_1m",
+        "kafka/stocks/trades",
+        "kafka/stocks/quotes",
+        "kafka/stocks/luld",
         "kafka/stocks/gaps",
         "kafka/stocks/dead_letter",
         "clickhouse/ticks/bars_1s",
+        *("/".join(key) for key in SESSION_OF),
     }
+
+
+def test_what_is_made_here_says_which_code_makes_it(graph: AssetGraph) -> None:
+    missing = [key for key in graph.materializable_asset_keys if not graph.get(key).code_version]
+    assert missing == []
 
 
 def test_lineage_runs_from_both_sources_to_the_reconciliation(graph: AssetGraph) -> None:
@@ -135,6 +197,9 @@ def test_session_job_leaves_the_calendar_check_to_the_evening(
     assert session.executable_asset_keys
     assert not evening.executable_asset_keys
     assert SESSION_FRESHNESS not in names_of_checks(session)
+    assert {"sink_keeps_up", "no_gaps", "session_of_bar"} <= names_of_checks(session), (
+        "the stream's"
+    )
     assert names_of_checks(evening) == {SESSION_FRESHNESS}
 
 
@@ -168,27 +233,23 @@ def test_schedules_and_sensors_run_by_default(definitions: dg.Definitions) -> No
     assert set(statuses) == {
         "market_hours",
         "kafka_lag",
+        "stream_progress",
         "stream_complete",
+        "late_corrections",
+        "automation",
         "after_close",
-        "freshness_evening",
+        "late_data",
+        "freshness",
         "flat_file_replacements",
+        "dashboards",
         "flat_files_next_day",
         "finalize_next_day",
+        "alerts",
+        "janitor_nightly",
     }
+    # In production only: what it finds belongs to other deployments.
+    assert statuses.pop("janitor_nightly") == "STOPPED"
     assert set(statuses.values()) == {"RUNNING"}
-
-
-def test_a_dbt_test_blocks_unless_it_only_warns(graph: AssetGraph) -> None:
-    nodes = json.loads(MANIFEST.read_text())["nodes"].values()
-    warning = {node["name"] for node in nodes if node["config"].get("severity") == "warn"}
-    checks = {
-        key: graph.get(key).blocking
-        for key in graph.asset_check_keys
-        if key.asset_key.path[0] in DBT_LAYERS and key.name not in OWN_CHECKS
-    }
-    assert len(checks) > 100
-    assert {key.name for key, blocking in checks.items() if not blocking} <= warning
-    assert not any(blocking for key, blocking in checks.items() if key.name in warning)
 
 
 def test_the_reconciled_facts_come_after_the_reconciliation(graph: AssetGraph) -> None:
@@ -199,11 +260,6 @@ def test_the_reconciled_facts_come_after_the_reconciliation(graph: AssetGraph) -
     assert graph.get(facts).pools == {"dbt"}
 
 
-def test_dashboards_name_models_that_exist() -> None:
-    manifest = json.loads(MANIFEST.read_text())
-    exposures = {one["label"]: one for one in manifest["exposures"].values()}
-    assert exposures.keys() == {"bi/daily_market", "bi/live_market"}
-    for one in exposures.values():
-        assert one["type"] == "dashboard"
-        assert one["owner"]["name"] == "analytics"
-        assert set(one["depends_on"]["nodes"]) <= manifest["nodes"].keys()
+def test_a_backfill_of_any_range_is_one_run(graph: AssetGraph) -> None:
+    for key in graph.executable_asset_keys:
+        assert graph.get(key).backfill_policy == dg.BackfillPolicy.single_run(), key

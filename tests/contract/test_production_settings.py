@@ -4,6 +4,8 @@ The code is started in a process of its own with settings as in production, and 
 databases and topics it would use. Nothing is connected.
 """
 
+import copy
+import functools
 import json
 import os
 import subprocess
@@ -43,8 +45,17 @@ PRODUCTION = {
     "FLAT_FILES_SECRET_ACCESS_KEY": "production-flat-files-secret",
     "ECS_ENDPOINT_URL": "https://ecs.eu-west-1.amazonaws.com",
     "AWS_REGION": "eu-west-1",
+    "ALERT_SLACK_WEBHOOK_URL": "https://hooks.slack.com/services/production-webhook",
+    "ALERT_SMTP_HOST": "smtp.example.com",
+    "ALERT_SMTP_PASSWORD": "production-smtp-password",
+    "DASHBOARDS_URL": "https://dashboards.example.com",
+    "DASHBOARDS_PASSWORD": "production-dashboards-password",
+    "DASHBOARDS_CLICKHOUSE_PASSWORD": "production-reader-password",
+    "DASHBOARDS_SNOWFLAKE_PASSWORD": "production-reader-token",
     "DAGSTER_CLOUD_DEPLOYMENT_NAME": "prod",
 }
+
+SECRET_NAMES = ("SECRET", "PASSWORD", "WEBHOOK", "POLYGON_API_KEY", "KAFKA_API_KEY")
 
 TELL = """
 import json
@@ -64,6 +75,9 @@ for name, resource in defs.resources.items():
         field: f"variable {value.env_var_name}" if isinstance(value, dg.EnvVar) else repr(value)
         for field, value in fields.items()
     }
+repository = defs.get_repository_def()
+automation = [*repository.sensor_defs, *repository.schedule_defs]
+found["statuses"] = {one.name: one.default_status.value for one in automation}
 found["endpoints"] = [f"{one.host}:{one.port}" for one in endpoints()]
 from polygon_stream.settings import KafkaSettings
 found["librdkafka"] = KafkaSettings().client_config()
@@ -73,11 +87,16 @@ print(json.dumps(found))
 
 def tell(environment: dict[str, str]) -> dict[str, dict[str, str]]:
     """What a fresh process would connect to."""
+    return copy.deepcopy(told(tuple(environment.items())))
+
+
+@functools.cache
+def told(environment: tuple[tuple[str, str], ...]) -> dict[str, dict[str, str]]:
     base = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME")}
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", TELL],
         cwd=PROJECT_ROOT,
-        env=base | environment,
+        env=base | dict(environment),
         capture_output=True,
         text=True,
         check=True,
@@ -107,7 +126,11 @@ def test_production_addresses_and_names() -> None:
     assert found["stream_services"]["aws_access_key_id"] == "None"
     assert found["airbyte"]["workspace_id"] == repr(PRODUCTION["AIRBYTE_WORKSPACE_ID"])
     assert found["flat_files"]["endpoint_url"] == repr("https://files.massive.com")
+    assert found["airbyte"]["database"] == repr("POLYGON")
+    assert found["superset"]["url"] == repr("https://dashboards.example.com")
     assert found["dbt"]["target"] == repr("prod")
+    assert set(found["statuses"].values()) == {"RUNNING"}
+    assert "janitor_nightly" in found["statuses"]
     assert found["librdkafka"]["sasl.password"] == "production-kafka-secret"
 
 
@@ -118,7 +141,7 @@ def test_secrets_are_references_in_the_definitions() -> None:
     assert found["snowflake"]["password"] == "variable SNOWFLAKE_PASSWORD"
     text = json.dumps(found)
     for name, value in PRODUCTION.items():
-        if "SECRET" in name or "PASSWORD" in name or name in ("POLYGON_API_KEY", "KAFKA_API_KEY"):
+        if any(part in name for part in SECRET_NAMES):
             assert value not in text, name
 
 
@@ -129,6 +152,27 @@ def test_without_variables_everything_is_the_sandbox() -> None:
     assert found["snowflake"]["database"] == repr("POLYGON_LOCAL")
     assert found["kafka"]["bars_topic"] == repr("local.stocks.agg.1s")
     assert found["dbt"]["target"] == repr("local")
+
+
+@pytest.mark.usefixtures("builds")
+def test_a_branch_has_its_own_names_and_nothing_runs_by_itself() -> None:
+    found = tell(
+        PRODUCTION
+        | {
+            "DAGSTER_CLOUD_DEPLOYMENT_NAME": "0f3a5c",
+            "DAGSTER_CLOUD_IS_BRANCH_DEPLOYMENT": "1",
+            "DAGSTER_CLOUD_PULL_REQUEST_ID": "12",
+        }
+    )
+    assert found["snowflake"]["database"] == repr("POLYGON_PR_12")
+    assert found["clickhouse"]["ticks"] == repr("ticks_pr_12")
+    assert found["kafka"]["consumer_group"] == repr("pr_12.sink")
+    assert found["stream_services"]["cluster"] == repr("polygon-pr-12")
+    assert found["stream_services"]["producers_maximum"] == "0"
+    assert found["airbyte"]["database"] == repr("")
+    assert found["dbt"]["target"] == repr("branch")
+    assert set(found["statuses"].values()) == {"STOPPED"}
+    assert len(found["statuses"]) >= 11
 
 
 def test_readme_lists_every_variable_with_its_default() -> None:

@@ -1,5 +1,6 @@
 """What Dagster tells of a model: materialized with the real dbt, against a sandbox Snowflake."""
 
+import base64
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -75,6 +76,20 @@ def test_what_the_statements_did(tuesday: Facts) -> None:
     assert len(bars["snowflake_query_id"]) == len(view["snowflake_query_id"]) == 36
     # The sandbox does not measure them, and does not make them up.
     assert not {"bytes_scanned", "cloud_services_credits"} & bars.keys()
+
+
+def test_the_last_sessions_as_a_line(tuesday: Facts) -> None:
+    bars = tuesday["marts/market/fct_daily_bars"]
+    encoded = bars["last_sessions"].partition("base64,")[2].removesuffix(")")
+    drawing = base64.b64decode(encoded).decode()
+    traded = max(bars_between(TUESDAY, TUESDAY), key=lambda bar: bar.close * bar.volume)
+    assert f">{traded.symbol}, close, USD<" in drawing
+    closes = [bar.close for bar in bars_between(FRIDAY, TUESDAY) if bar.symbol == traded.symbol]
+    assert f"last {closes[-1]:.2f}" in drawing
+    assert drawing.partition('points="')[2].partition('"')[0].count(",") == 2
+    assert f">{FRIDAY}<" in drawing
+    assert f">{TUESDAY}<" in drawing
+    assert "last_sessions" not in tuesday["staging/market/stg_daily_bars"]
 
 
 def test_columns_and_where_they_come_from(tuesday: Facts) -> None:

@@ -1,11 +1,14 @@
 """Where dbt connects: the defaults, and what the variables of a real account change."""
 
+import json
+
 import pytest
 import yaml
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from dbt.adapters.snowflake.connections import SnowflakeCredentials
 from dbt.config.renderer import ProfileRenderer
+from dbt.exceptions import EnvVarMissingError
 from dbt_common.context import set_invocation_context
 from dbt_warehouse import PROJECT
 
@@ -57,6 +60,17 @@ def test_empty_variables_count_as_unset() -> None:
 )
 def test_each_target_has_its_database(target: str, database: str) -> None:
     assert connection(target, {"DAGSTER_CLOUD_PULL_REQUEST_ID": "17"}).database == database
+
+
+def test_a_branch_without_a_number_has_no_database() -> None:
+    with pytest.raises(EnvVarMissingError, match="DAGSTER_CLOUD_PULL_REQUEST_ID"):
+        connection("branch", {})
+
+
+@pytest.mark.parametrize(("target", "label"), [("local", "local"), ("branch", "pr_17")])
+def test_the_query_tag_tells_the_deployment(target: str, label: str) -> None:
+    found = connection(target, {"DAGSTER_CLOUD_PULL_REQUEST_ID": "17"})
+    assert json.loads(str(found.query_tag))["deployment"] == label
 
 
 def test_address_follows_from_a_real_account() -> None:

@@ -92,7 +92,7 @@ def test_addressed_by_path_and_signed_with_version_4() -> None:
         aws_access_key_id="the-key",
         aws_secret_access_key="the-secret",
     )
-    client = files.get_client()
+    client = files.service("s3")
     sent: list[Any] = []
 
     def keep(request: Any, **_: Any) -> AWSResponse:

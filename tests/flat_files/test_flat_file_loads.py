@@ -62,7 +62,7 @@ for last_words in sys.argv[1:]:
 def published_rows(outside: Outside, dataset: str, session: str) -> list[list[str]]:
     """The rows of the file in the bucket, read without any of our code."""
     key = key_of(dataset, date.fromisoformat(session))
-    body = outside.flat_files.get_client().get_object(Bucket="flatfiles", Key=key)["Body"].read()
+    body = outside.flat_files.service("s3").get_object(Bucket="flatfiles", Key=key)["Body"].read()
     header, *rows = io.TextIOWrapper(gzip.GzipFile(fileobj=io.BytesIO(body))).read().splitlines()
     assert header == ",".join(COLUMNS)
     return [row.split(",") for row in rows]
@@ -159,7 +159,7 @@ def test_a_replaced_file_is_found_and_only_its_session_loaded_again(outside: Out
     assert (stale.passed, stale.severity.value) == (False, "WARN")
     assert stale.metadata["violations"].value == 1
     [request] = outside.replacement_requests()
-    assert request.partition_key == MONDAY
+    assert request.partition_key == request.tags["market/session"] == MONDAY
     assert request.asset_selection == [dg.AssetKey(FLAT_DAILY_BARS.key)]
     assert request.run_key == f"flat_daily_bars-{MONDAY}-{request.tags['flat_files/etag']}"
 

@@ -1,9 +1,12 @@
 """Tolerance bands of the reconciliation."""
 
+from dataclasses import asdict, replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from polygon_assets.defs.reconcile.assets import ABOVE, column_lineage
 from polygon_assets.defs.reconcile.bands import Bar, compare
 
 OFFICIAL = Bar(open=44.68, high=45.14, low=43.96, close=44.86, volume=23_298_300)
@@ -48,3 +51,17 @@ def test_every_day_inside_the_bands_is_ok(
     outer = 1 + (edge - 1) * 0.999
     stream = Bar(price * outer, price * inner, price * inner, price * outer, 1000.0 * share)
     assert compare("X", stream, official).verdict == "ok"
+
+
+@pytest.mark.parametrize("name", ["open", "high", "low", "close", "volume"])
+def test_the_lineage_says_what_a_column_of_both_sides_changes(name: str) -> None:
+    """Another value on either side changes exactly the columns that are said to be made from it."""
+    before = asdict(compare("AAPL", replace(OFFICIAL, volume=0.8 * OFFICIAL.volume), OFFICIAL))
+    declared = {column for column, above in ABOVE.items() if name in above}
+    for side in (0, 1):
+        bars = [replace(OFFICIAL, volume=0.8 * OFFICIAL.volume), OFFICIAL]
+        bars[side] = replace(bars[side], **{name: 3 * getattr(bars[side], name)})
+        after = asdict(compare("AAPL", *bars))
+        assert {column for column in after if after[column] != before[column]} == declared
+    sides = {dep.asset_key.path[-1] for dep in column_lineage().deps_by_column["verdict"]}
+    assert sides == {"bars_1d", "fct_daily_bars"}

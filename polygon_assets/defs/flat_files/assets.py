@@ -15,6 +15,7 @@ from typing import Any
 
 import dagster as dg
 
+from polygon_assets.code_versions import code_version
 from polygon_assets.defs.flat_files.ahead import one_ahead
 from polygon_assets.defs.flat_files.files import FetchedFile, fetch
 from polygon_assets.defs.flat_files.loading import Load, Loader
@@ -34,6 +35,7 @@ def flat_file_asset(table: FlatFileTable) -> dg.AssetsDefinition:
         description=table.description,
         kinds=["s3", "snowflake", "table"],
         metadata={"dataset": table.dataset, "session_column": table.session},
+        code_version=code_version(__name__, table.dataset),
     )
 
     @dg.multi_asset(

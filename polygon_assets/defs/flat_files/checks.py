@@ -3,10 +3,12 @@
 import dagster as dg
 
 from polygon_assets.checks import Rule
+from polygon_assets.code_versions import METADATA_KEY, code_version
 from polygon_assets.defs.flat_files.agreement import PAIRS, Pair, compare
 from polygon_assets.defs.flat_files.replacements import SESSIONS_LOOKED_AT, replaced_files
 from polygon_assets.defs.flat_files.tables import TABLES, FlatFileTable
 from polygon_assets.partitions import run_window
+from polygon_assets.policies import check_metadata
 from polygon_assets.raw.checks import raw_checks
 from polygon_assets.raw.rules import bar_rules
 from polygon_assets.resources.flat_files import FlatFiles
@@ -14,6 +16,8 @@ from polygon_assets.resources.snowflake import Warehouse
 
 AGREES_WITH_REST = "agrees_with_rest"
 FILE_IS_CURRENT = "file_is_current"
+
+VERSION = {METADATA_KEY: code_version(__name__)}
 
 
 def inside_session(table: FlatFileTable) -> Rule:
@@ -39,6 +43,7 @@ def agrees_with_rest(pair: Pair) -> dg.AssetChecksDefinition:
         name=AGREES_WITH_REST,
         description=f"The bars are those of {'/'.join(pair.rest.key)}, where both have them.",
         additional_deps=[dg.AssetKey(pair.rest.key)],
+        metadata=VERSION | check_metadata(pair.file.key, "WARN"),
     )
     def check(context: dg.AssetCheckExecutionContext, snowflake: Warehouse) -> dg.AssetCheckResult:
         window = run_window(context.run.tags)
@@ -79,6 +84,7 @@ def file_is_current(table: FlatFileTable) -> dg.AssetChecksDefinition:
         name=FILE_IS_CURRENT,
         description="The loaded files are those of the vendor's bucket: none was replaced. "
         f"The newest {SESSIONS_LOOKED_AT} of the run's sessions are looked at.",
+        metadata=VERSION | check_metadata(table.key, "WARN"),
     )
     def check(
         context: dg.AssetCheckExecutionContext, flat_files: FlatFiles, snowflake: Warehouse

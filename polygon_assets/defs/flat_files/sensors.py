@@ -4,8 +4,9 @@ import dagster as dg
 
 from polygon_assets.defs.flat_files.replacements import SESSIONS_LOOKED_AT, replaced_files
 from polygon_assets.defs.flat_files.tables import TABLES
-from polygon_assets.defs.platform.freshness import NAME as SESSION_FRESHNESS
-from polygon_assets.partitions import SessionWindow, request_session
+from polygon_assets.defs.platform.freshness import newest_session_checks
+from polygon_assets.partitions import SESSION_TAG, SessionWindow, request_session
+from polygon_assets.policies import SCHEDULE_STATUS, SENSOR_STATUS
 from polygon_assets.resources.flat_files import FlatFiles
 from polygon_assets.resources.polygon import Polygon
 from polygon_assets.resources.snowflake import Warehouse
@@ -21,9 +22,7 @@ _KEYS = [dg.AssetKey(table.key) for table in TABLES]
 
 flat_files_job = dg.define_asset_job(
     FLAT_FILES_JOB,
-    selection=dg.AssetSelection.assets(*_KEYS)
-    # It asks for the newest session, and the run may be about another.
-    - dg.AssetSelection.checks(*(dg.AssetCheckKey(key, SESSION_FRESHNESS) for key in _KEYS)),
+    selection=dg.AssetSelection.assets(*_KEYS) - newest_session_checks(_KEYS),
     description="The flat files of one session.",
 )
 
@@ -31,7 +30,7 @@ flat_files_job = dg.define_asset_job(
 @dg.sensor(
     job=flat_files_job,
     minimum_interval_seconds=3600,
-    default_status=dg.DefaultSensorStatus.RUNNING,
+    default_status=SENSOR_STATUS,
     description="Loads the sessions again whose file the vendor has replaced.",
 )
 def flat_file_replacements(
@@ -50,7 +49,7 @@ def flat_file_replacements(
                 run_key=one.run_key,
                 partition_key=str(one.session),
                 asset_selection=[dg.AssetKey(table.key)],
-                tags={"flat_files/etag": one.etag},
+                tags={SESSION_TAG: str(one.session), "flat_files/etag": one.etag},
             )
             for one in found
         ]
@@ -61,7 +60,7 @@ def flat_file_replacements(
     job_name=FLAT_FILES_JOB,
     cron_schedule="30 11 * * *",
     execution_timezone=NEW_YORK.key,
-    default_status=dg.DefaultScheduleStatus.RUNNING,
+    default_status=SCHEDULE_STATUS,
     description="The session of the day before, half an hour after its files are due.",
 )
 def flat_files_next_day(

@@ -8,12 +8,12 @@ import dagster as dg
 from dagster_dbt import DbtCliResource, dbt_assets
 
 from polygon_assets.defs.marts.facts import ModelFacts
-from polygon_assets.defs.marts.translator import MarketTranslator
+from polygon_assets.defs.marts.translator import AFTER_RECONCILIATION, MarketTranslator
 from polygon_assets.partitions import run_window
 from polygon_assets.resources.dbt import dbt_project
 from polygon_assets.resources.snowflake import Warehouse
 
-BRIDGE = "tag:after_reconciliation"
+BRIDGE = f"tag:{AFTER_RECONCILIATION}"
 """Models that read what Dagster computes from other models: dbt alone would have a cycle."""
 
 _translator = MarketTranslator()

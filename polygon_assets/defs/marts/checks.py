@@ -5,7 +5,9 @@ from datetime import date, datetime, time, timedelta
 import dagster as dg
 
 from polygon_assets.checks import Rule, ask_warehouse
+from polygon_assets.code_versions import METADATA_KEY, code_version
 from polygon_assets.partitions import SessionWindow, run_window
+from polygon_assets.policies import check_metadata
 from polygon_assets.resources.polygon import Polygon
 from polygon_assets.resources.snowflake import Warehouse
 from polygon_assets.sessions import NEW_YORK
@@ -26,7 +28,14 @@ FINAL_AT = time(11)
 
 
 @dg.asset_check(
-    asset=DAILY_BARS, name=BARS_FINAL.name, description=BARS_FINAL.description, blocking=False
+    asset=DAILY_BARS,
+    name=BARS_FINAL.name,
+    description=BARS_FINAL.description,
+    blocking=False,
+    metadata={
+        METADATA_KEY: code_version(__name__),
+        **check_metadata(DAILY_BARS.path, BARS_FINAL.severity),
+    },
 )
 def bars_final(
     context: dg.AssetCheckExecutionContext, polygon: Polygon, snowflake: Warehouse

@@ -15,10 +15,9 @@ from dagster_dbt import (
     DbtCliInvocation,
     default_metadata_from_dbt_resource_props,
 )
-from snowflake.connector.errors import Error
-from sqlglot.errors import SqlglotError
 
-from polygon_assets.defs.marts.lineage import column_lineage
+from polygon_assets.defs.marts.chart import last_sessions
+from polygon_assets.links import dbt_docs_link
 from polygon_assets.partitions import SessionWindow
 from polygon_assets.resources.snowflake import Warehouse
 
@@ -84,17 +83,26 @@ class ModelFacts:
 
         The model is there whether they can be told or not: a failure to ask is a warning.
         """
+        from snowflake.connector.errors import Error
+        from sqlglot.errors import SqlglotError
+
         node = self.invocation.manifest["nodes"][unique_id]
-        found: Metadata = {**default_metadata_from_dbt_resource_props(node)}
+        found: Metadata = {
+            **default_metadata_from_dbt_resource_props(node),
+            **dbt_docs_link(unique_id),
+        }
         try:
             found |= self._columns(unique_id, node)
             found |= self._rows(node)
+            found |= last_sessions(self.cursor, node, self._table(node), self.window.last)
             found |= self._statements(unique_id, invocation_id, found.get("dagster/row_count"))
         except (Error, SqlglotError) as problem:
             dg.get_dagster_logger().warning(f"Some metadata of {node['name']}: {problem}")
         return found
 
     def _columns(self, unique_id: str, node: Mapping[str, Any]) -> Metadata:
+        from polygon_assets.defs.marts.lineage import column_lineage
+
         compiled = self.invocation.target_path / "compiled" / node["package_name"]
         query = compiled / node["original_file_path"]
         if not query.is_file():  # a seed or a snapshot
@@ -110,7 +118,7 @@ class ModelFacts:
         has_sessions = SESSION_COLUMN in node["columns"] and node["resource_type"] == "model"
         inside = f"COUNT_IF({SESSION_COLUMN} BETWEEN %s AND %s)" if has_sessions else "NULL"
         self.cursor.execute(
-            f"SELECT COUNT(*), {inside} FROM {self.database}.{node['schema']}.{node['alias']}",
+            f"SELECT COUNT(*), {inside} FROM {self._table(node)}",
             [str(self.window.first), str(self.window.last)] if has_sessions else [],
         )
         [(rows, rows_of_sessions)] = self.cursor.fetchall()
@@ -118,6 +126,9 @@ class ModelFacts:
         if rows_of_sessions is not None:
             found["dagster/partition_row_count"] = rows_of_sessions
         return found
+
+    def _table(self, node: Mapping[str, Any]) -> str:
+        return f"{self.database}.{node['schema']}.{node['alias']}"
 
     def _statements(self, unique_id: str, invocation_id: str, row_count: int | None) -> Metadata:
         sql = STATEMENTS.replace("{database}", self.database)

@@ -5,8 +5,9 @@ import dagster as dg
 from polygon_assets.defs.actions.assets import DIVIDENDS, SPLITS
 from polygon_assets.defs.bars.assets import DAILY_BARS
 from polygon_assets.defs.marts.assets import market_models
-from polygon_assets.defs.platform.freshness import NAME as SESSION_FRESHNESS
+from polygon_assets.defs.platform.freshness import newest_session_checks
 from polygon_assets.partitions import request_session
+from polygon_assets.policies import SCHEDULE_STATUS
 from polygon_assets.sessions import NEW_YORK
 
 FINALIZE_JOB = "finalize"
@@ -18,9 +19,7 @@ _KEYS = [*_READ_AGAIN, *(spec.key for spec in market_models.specs if spec.partit
 
 finalize_job = dg.define_asset_job(
     FINALIZE_JOB,
-    selection=(dg.AssetSelection.assets(*_KEYS) & _MADE_FROM_THEM)
-    # It asks for the newest session, and the run is about the one before.
-    - dg.AssetSelection.checks(*(dg.AssetCheckKey(key, SESSION_FRESHNESS) for key in _KEYS)),
+    selection=(dg.AssetSelection.assets(*_KEYS) & _MADE_FROM_THEM) - newest_session_checks(_KEYS),
     description="One session's bars, splits and dividends again, and every model made from them.",
 )
 
@@ -29,7 +28,7 @@ finalize_job = dg.define_asset_job(
     job_name=FINALIZE_JOB,
     cron_schedule="30 11 * * 2-6",
     execution_timezone=NEW_YORK.key,
-    default_status=dg.DefaultScheduleStatus.RUNNING,
+    default_status=SCHEDULE_STATUS,
     description="The session of the day before, half an hour after its bars are final.",
 )
 def finalize_next_day(

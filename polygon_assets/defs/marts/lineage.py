@@ -11,9 +11,8 @@ from typing import Any
 import dagster as dg
 from dagster_dbt import DagsterDbtTranslator
 from sqlglot import MappingSchema, exp, parse_one
-from sqlglot.lineage import Node, lineage
-from sqlglot.optimizer.qualify import qualify
-from sqlglot.optimizer.scope import build_scope
+
+from polygon_assets.lineage import sources_by_column
 
 DIALECT = "snowflake"
 
@@ -48,24 +47,12 @@ def column_lineage(
     query = parse_one(sql, dialect=DIALECT)
     for table in query.find_all(exp.Table):
         table.set("catalog", None)  # the manifest can be of another deployment's database
-    query = qualify(
-        query,
-        dialect=DIALECT,
-        schema=schema,
-        validate_qualify_columns=False,
-        identify=False,
-    )
-    scope = build_scope(query)
-    assert scope is not None
-    assert isinstance(scope.expression, exp.Query)
+    assert isinstance(query, exp.Query)
     deps: dict[str, list[dg.TableColumnDep]] = {}
-    for name in scope.expression.named_selects:
-        root = lineage(
-            name, query, schema=schema, dialect=DIALECT, scope=scope, trim_selects=False, copy=False
-        )
+    for name, sources in sources_by_column(query, schema, DIALECT).items():
         found = {
             (tuple(translator.get_asset_key(parents[relation]).path), column)
-            for relation, column in _leaves(root)
+            for relation, column in sources
             if relation in parents
         }
         deps[name.lower()] = [
@@ -81,17 +68,4 @@ def _resource(manifest: Manifest, unique_id: str) -> dict[str, Any]:
 def _relation(resource: Mapping[str, Any]) -> str:
     """Schema and table; the deployment's database is the same for all."""
     table = exp.to_table(str(resource["relation_name"]), dialect=DIALECT)
-    return f"{table.db}.{table.name}".upper()
-
-
-def _leaves(root: Node) -> list[tuple[str, str]]:
-    """Relation and column of every end of the lineage that is a column of a table."""
-    ends = [node for node in root.walk() if not node.downstream and "." in node.name]
-    return [
-        (
-            f"{node.expression.db}.{node.expression.name}".upper(),
-            node.name.rpartition(".")[2].strip('"').lower(),
-        )
-        for node in ends
-        if isinstance(node.expression, exp.Table)
-    ]
+    return f"{table.db}.{table.name}".lower()

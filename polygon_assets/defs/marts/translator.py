@@ -1,20 +1,27 @@
 """How dbt's models become assets."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtProject
 
+from polygon_assets.automation import FOLLOW_CORRECTIONS, REFERENCE
+from polygon_assets.manifest import DBT_PROJECT
 from polygon_assets.partitions import NYSE_SESSIONS
 from polygon_assets.policies import (
-    CALENDAR_FRESHNESS,
+    MONTHLY_FRESHNESS,
     OWNERS,
     SESSION_FRESHNESS,
     UNPARTITIONED_REASON,
+    check_metadata,
 )
+from polygon_assets.sources import code_reference
 
 SCHEMA = "market"
+AFTER_RECONCILIATION = "after_reconciliation"
+"""dbt's tag of the models that read what Dagster computes from other models."""
 
 
 class MarketTranslator(DagsterDbtTranslator):
@@ -44,15 +51,38 @@ class MarketTranslator(DagsterDbtTranslator):
     ) -> dg.AssetSpec:
         """The spec with what every asset of its layer has."""
         spec = super().get_asset_spec(manifest, unique_id, project)
+        node = manifest["nodes"].get(unique_id) or manifest["sources"][unique_id]
         owners = [OWNERS[spec.key.path[0]]]
+        file = DBT_PROJECT / Path(node["original_file_path"])
+        spec = spec.merge_attributes(metadata=code_reference(file))
         if unique_id.startswith("seed."):
-            reason = manifest["nodes"][unique_id]["meta"][UNPARTITIONED_REASON]
             return spec.replace_attributes(
-                owners=owners, freshness_policy=CALENDAR_FRESHNESS
-            ).merge_attributes(metadata={UNPARTITIONED_REASON: reason})
+                owners=owners,
+                freshness_policy=MONTHLY_FRESHNESS,
+                automation_condition=REFERENCE,
+            ).merge_attributes(metadata={UNPARTITIONED_REASON: node["meta"][UNPARTITIONED_REASON]})
         return spec.replace_attributes(
-            owners=owners, freshness_policy=SESSION_FRESHNESS, partitions_def=NYSE_SESSIONS
+            owners=owners,
+            freshness_policy=SESSION_FRESHNESS,
+            partitions_def=NYSE_SESSIONS,
+            automation_condition=(
+                FOLLOW_CORRECTIONS if AFTER_RECONCILIATION in node["tags"] else None
+            ),
         )
+
+    def get_asset_check_spec(
+        self,
+        asset_spec: dg.AssetSpec,
+        manifest: Mapping[str, Any],
+        unique_id: str,
+        project: DbtProject | None,
+    ) -> dg.AssetCheckSpec | None:
+        """The check of a test, with its severity and the owner of its asset."""
+        spec = super().get_asset_check_spec(asset_spec, manifest, unique_id, project)
+        if spec is None:
+            return None
+        told = check_metadata(spec.asset_key.path, "ERROR" if spec.blocking else "WARN")
+        return spec._replace(metadata={**(spec.metadata or {}), **told})  # pyright: ignore[reportPrivateUsage]
 
 
 def _layer(dbt_resource_props: Mapping[str, Any]) -> str:

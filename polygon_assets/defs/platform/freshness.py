@@ -4,58 +4,62 @@ Dagster's own policy looks at the time of the last materialization only, so a ba
 session makes a table look fresh, and a holiday makes a daily deadline look missed.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
 
 import dagster as dg
 
+from polygon_assets.defs.platform.due import Cadence
+from polygon_assets.policies import check_metadata
 from polygon_assets.resources.polygon import Polygon
-from polygon_assets.sessions import due_session
 
 NAME = "session_freshness"
 
-GRACE = timedelta(hours=2, minutes=30)
-"""After the close, until a session's tables must be complete."""
-
-NEXT_DAY_GRACE = timedelta(hours=24)
-"""The same for tables whose data the vendor publishes at 11:00 New York on the next day."""
-
 
 def session_freshness_checks(
-    keys: Sequence[dg.AssetKey], grace: timedelta = GRACE, name: str = f"{NAME}_checks"
+    keys: Sequence[dg.AssetKey], cadence: Cadence
 ) -> dg.AssetChecksDefinition:
     """One check per asset: the newest session that is due has been materialized.
 
     Args:
         keys: The assets.
-        grace: After the close, until the session is due.
-        name: Name of the op.
+        cadence: When their sessions are due.
     """
     specs = [
         dg.AssetCheckSpec(
             NAME,
             asset=key,
-            description=f"The newest session whose close is {_hours(grace)} ago is present.",
+            description=f"The newest session that closed {_hours(cadence.grace)} ago is present.",
+            metadata=check_metadata(key.path, "ERROR"),
         )
         for key in keys
     ]
 
-    @dg.multi_asset_check(specs=specs, can_subset=True, name=name)
+    @dg.multi_asset_check(specs=specs, can_subset=True, name=f"{NAME}_{cadence.name}")
     def check(
         context: dg.AssetCheckExecutionContext, polygon: Polygon
     ) -> Iterator[dg.AssetCheckResult]:
-        due = str(due_session(polygon.now(), grace).session_date)
-        for selected in context.selected_asset_check_keys:
-            present = _is_materialized(context.instance, selected.asset_key, due)
+        due = str(cadence.due(polygon.now()).session_date)
+        selected = {key.asset_key: key.name for key in context.selected_asset_check_keys}
+        missing = set(missing_of(context.instance, selected, due))
+        for key, name in selected.items():
+            found = "missing" if key in missing else "present"
             yield dg.AssetCheckResult(
-                asset_key=selected.asset_key,
-                check_name=selected.name,
-                passed=present,
-                description=f"Session {due} is due and {'present' if present else 'missing'}.",
+                asset_key=key,
+                check_name=name,
+                passed=key not in missing,
+                description=f"Session {due} is due and {found}.",
                 metadata={"due_session": due},
             )
 
     return check
+
+
+def missing_of(
+    instance: dg.DagsterInstance, keys: Iterable[dg.AssetKey], session: str
+) -> list[dg.AssetKey]:
+    """The assets that have never been materialized for a session; observations do not count."""
+    return [key for key in keys if not _is_materialized(instance, key, session)]
 
 
 def _hours(grace: timedelta) -> str:
@@ -65,3 +69,8 @@ def _hours(grace: timedelta) -> str:
 def _is_materialized(instance: dg.DagsterInstance, key: dg.AssetKey, session: str) -> bool:
     wanted = dg.AssetRecordsFilter(asset_key=key, asset_partitions=[session])
     return bool(instance.fetch_materializations(wanted, limit=1).records)
+
+
+def newest_session_checks(keys: Iterable[dg.AssetKey]) -> dg.AssetSelection:
+    """Checks that ask for the newest session: a run that may be about another leaves them out."""
+    return dg.AssetSelection.checks(*(dg.AssetCheckKey(key, NAME) for key in keys))

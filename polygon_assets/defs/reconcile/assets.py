@@ -6,6 +6,8 @@ from typing import Any
 
 import dagster as dg
 
+from polygon_assets.automation import FOLLOW_CORRECTIONS
+from polygon_assets.code_versions import code_version
 from polygon_assets.defs.reconcile.bands import (
     HIGH_LOW_BAND,
     OPEN_CLOSE_BAND,
@@ -32,6 +34,17 @@ CREATE TABLE IF NOT EXISTS {database}.RECONCILE.DAILY_BARS (
 )
 """
 
+_PRICES = ("open", "high", "low", "close")
+
+ABOVE = {
+    "session_date": ("session_date",),
+    "symbol": ("symbol",),
+    "verdict": (*_PRICES, "volume"),
+    **{f"{price}_difference": (price,) for price in _PRICES},
+    "volume_share": ("volume",),
+}
+"""Column -> the columns of both sides that it is made from, which have the same names."""
+
 _spec = session_spec(
     KEY,
     description="How each symbol's day in the stream differs from its official bar: relative "
@@ -39,11 +52,13 @@ _spec = session_spec(
     "symbol.",
     kinds=["snowflake", "clickhouse", "table"],
     deps=[dg.AssetKey(BARS_1D.key), OFFICIAL],
+    automation_condition=FOLLOW_CORRECTIONS,
     metadata={
         "band_open_close": OPEN_CLOSE_BAND,
         "band_high_low": HIGH_LOW_BAND,
         "band_volume_share": f"{VOLUME_SHARE[0]} to {VOLUME_SHARE[1]}",
     },
+    code_version=code_version(__name__),
 )
 
 
@@ -71,7 +86,19 @@ def reconcile_daily_bars(
             **{verdict: verdicts[verdict] for verdict in VERDICTS},
             "mean_volume_share": sum(shares) / len(shares) if shares else 0.0,
             "widest": dg.MetadataValue.table(_widest(compared), schema=_SCHEMA),
+            "dagster/column_lineage": column_lineage(),
         },
+    )
+
+
+def column_lineage() -> dg.TableColumnLineage:
+    """The columns of both sides above each column of the comparison."""
+    sides = (dg.AssetKey(BARS_1D.key), OFFICIAL)
+    return dg.TableColumnLineage(
+        {
+            column: [dg.TableColumnDep(side, name) for side in sides for name in above]
+            for column, above in ABOVE.items()
+        }
     )
 
 

@@ -90,6 +90,7 @@ class Airbyte:
         return {
             "POLYGON_DEPLOYMENT": "local",
             "AIRBYTE_REST_URL": f"http://127.0.0.1:{self.port}/api/public/v1",
+            "AIRBYTE_CONFIG_URL": f"http://127.0.0.1:{self.port}/api/v1",
             "AIRBYTE_CLIENT_SECRET": SECRET,
             "POLYGON_API_KEY": KEY,
             "SNOWFLAKE_PORT": str(self.snowflake_port),
@@ -123,6 +124,7 @@ class Airbyte:
             "workspace_id": WORKSPACE_ID,
             "client_id": "sandbox",
             "client_secret": SECRET,
+            "database": self.database,
             "poll_interval": 0.05,
             "request_max_retries": 0,
         }

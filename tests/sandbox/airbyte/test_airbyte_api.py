@@ -73,6 +73,17 @@ def test_an_unknown_connection_is_named_with_those_that_exist(airbyte: Any) -> N
         airbyte.resource().sync_window("polygon_actions", "2005-03-01", "2005-02-28")
 
 
+def test_a_connection_of_another_deployment_is_refused(airbyte: Any) -> None:
+    airbyte.script(good([]))
+    with pytest.raises(dg.Failure, match=f"fills the database {airbyte.database}, .* POLYGON_PR_7"):
+        airbyte.resource(database="POLYGON_PR_7").sync_window(
+            "polygon_actions", "2005-02-28", "2005-02-28"
+        )
+    with pytest.raises(dg.Failure, match="Airbyte is off in branch deployments"):
+        airbyte.resource(database="").sync_window("polygon_actions", "2005-02-28", "2005-02-28")
+    assert airbyte.call("GET", "/jobs?limit=1")["data"] == []
+
+
 def test_the_window_reaches_the_source(airbyte: Any) -> None:
     airbyte.sync(good([]))
     source = airbyte.call("GET", f"/sources/{airbyte.connection()['sourceId']}")

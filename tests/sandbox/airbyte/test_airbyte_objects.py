@@ -2,6 +2,7 @@
 
 import json
 import stat
+import time
 from typing import Any
 
 import airbyte_workspace as workspace
@@ -287,5 +288,8 @@ def test_a_deleted_connection_takes_its_job_with_it(make_airbyte: Any) -> None:
     job = server.start_job()
     path = f"{PUBLIC}/connections/{server.connection()['connectionId']}"
     assert server.raw_call("DELETE", path) == (204, None)
+    # A job that has just begun is asked only when its tables are prepared.
+    while server.call("GET", f"/jobs/{job}")["status"] == "running":
+        time.sleep(0.05)
     assert server.call("GET", f"/jobs/{job}")["status"] == "cancelled"
     assert server.call("GET", "/connections")["data"] == []
