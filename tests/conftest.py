@@ -1,5 +1,7 @@
 """What every test needs: dbt's manifest, made once for all workers; one Superset for all tests."""
 
+import os
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
@@ -17,6 +19,31 @@ def builds(tmp_path_factory: pytest.TempPathFactory) -> Path:
     logs = tmp_path_factory.mktemp("builds")
     build_missing(lambda: missing_builds(logs))
     return logs
+
+
+PLATFORM = (
+    *("POLYGON_", "FLAT_FILES_", "KAFKA_", "STREAM_", "SINK_", "CLICKHOUSE_", "SNOWFLAKE_"),
+    *("AIRBYTE_", "CONNECTOR_", "AWS_", "ECS_", "DASHBOARDS_", "ALERT", "DAGSTER_", "DBT_"),
+)
+
+
+def platform_variables() -> dict[str, str]:
+    """Those that say where the platform's systems are."""
+    return {name: value for name, value in os.environ.items() if name.startswith(PLATFORM)}
+
+
+SET_AT_START = platform_variables()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(
+    item: pytest.Item, nextitem: pytest.Item | None
+) -> Generator[None, None, None]:
+    """Refuse variables that would reach the tests of another folder on the same worker."""
+    yield
+    if nextitem is None or nextitem.path.parent != item.path.parent:
+        left = dict(SET_AT_START.items() ^ platform_variables().items())
+        assert not left, f"a fixture of {item.path.parent.name} leaves {sorted(left)} changed"
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

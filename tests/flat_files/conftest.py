@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
-from flat_files_support import NAMES, SYMBOLS, Outside
+from flat_files_support import NAMES, SYMBOLS, Outside, addresses
 from support.servers import server
 
 from polygon_assets.resources.flat_files import flat_files
@@ -23,27 +23,26 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[int, int
 
 
 @pytest.fixture(scope="session")
-def servers_and_resources(servers: tuple[int, int]) -> Iterator[Outside]:
+def servers_and_resources(servers: tuple[int, int]) -> Outside:
     """The product's own resources, pointed at the servers."""
     vendor, port = servers
-    url = f"http://127.0.0.1:{vendor}"
     with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("POLYGON_REST_URL", url)
-        environment.setenv("FLAT_FILES_ENDPOINT_URL", url)
-        environment.setenv("SNOWFLAKE_PORT", str(port))
+        for name, value in addresses(vendor, port).items():
+            environment.setenv(name, value)
         found = Outside(
-            url,
-            port,
+            addresses(vendor, port),
             polygon().process_config_and_initialize(),
             flat_files().process_config_and_initialize(),
             warehouse(NAMES).process_config_and_initialize(),
         )
-        found.snowflake.create_schemas()
-        yield found
+    found.snowflake.create_schemas()
+    return found
 
 
 @pytest.fixture
-def outside(servers_and_resources: Outside) -> Outside:
+def outside(servers_and_resources: Outside, monkeypatch: pytest.MonkeyPatch) -> Outside:
     """The same with the clock on the day after the last of the tests' sessions."""
+    for name, value in servers_and_resources.variables.items():
+        monkeypatch.setenv(name, value)
     servers_and_resources.set_clock("2005-03-02T12:00")
     return servers_and_resources

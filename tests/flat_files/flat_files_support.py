@@ -25,25 +25,25 @@ NAMES = Names(Deployment.LOCAL, "_local")
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
+def addresses(vendor_port: int, snowflake_port: int) -> dict[str, str]:
+    """The variables that point any process to the servers."""
+    vendor = f"http://127.0.0.1:{vendor_port}"
+    return {
+        "POLYGON_REST_URL": vendor,
+        "FLAT_FILES_ENDPOINT_URL": vendor,
+        "SNOWFLAKE_PORT": str(snowflake_port),
+    }
+
+
 @dataclass
 class Outside:
     """The outside systems, and what a test asks of them."""
 
-    vendor_url: str
-    snowflake_port: int
+    variables: dict[str, str]
     polygon: Polygon
     flat_files: FlatFiles
     snowflake: Warehouse
     instance: dg.DagsterInstance = field(default_factory=dg.DagsterInstance.ephemeral)
-
-    @property
-    def variables(self) -> dict[str, str]:
-        """What points another process to the same servers."""
-        return {
-            "POLYGON_REST_URL": self.vendor_url,
-            "FLAT_FILES_ENDPOINT_URL": self.vendor_url,
-            "SNOWFLAKE_PORT": str(self.snowflake_port),
-        }
 
     @property
     def resources(self) -> dict[str, Any]:
@@ -124,7 +124,7 @@ class Outside:
     def control(self, endpoint: str, **body: object) -> None:
         """Ask the simulator for something that the vendor does not offer."""
         request = urllib.request.Request(
-            f"{self.vendor_url}/sandbox/{endpoint}",
+            f"{self.variables['POLYGON_REST_URL']}/sandbox/{endpoint}",
             data=json.dumps(body).encode(),
             headers={"Content-Type": "application/json"},
         )
