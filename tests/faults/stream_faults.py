@@ -80,7 +80,7 @@ def main() -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--faults", type=int, default=1000)
+    parser.add_argument("--faults", type=int, default=1000, help="at least; every kind comes once")
     parser.add_argument("--seed", type=int, default=random.randrange(10_000))
     parser.add_argument("--symbols", type=int, default=100)
     parser.add_argument("--pace", type=float, default=0.9, help="mean seconds between faults")
@@ -92,22 +92,28 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _break(platform: Platform, wanted: int, pace: float) -> None:
-    """Faults until there are enough; those that crashing sinks meet by themselves count."""
+    """Each fault once, then by weight until there are enough.
+
+    Those that crashing sinks meet by themselves count.
+    """
     chance = platform.chance
     kinds = _kinds(platform)
     names, weights = list(kinds), [weight for weight, _ in kinds.values()]
+    due = chance.sample(names, len(names))
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, TimeElapsedColumn()) as progress:
         task = progress.add_task("faults", total=wanted)
-        while (done := platform.faults) < wanted:
+        while (done := platform.faults) < wanted or due:
             progress.update(task, completed=done)
             until = time.monotonic() + min(chance.expovariate(1 / pace), 4 * pace)
             while time.monotonic() < until:
                 platform.keep()
                 time.sleep(0.02)
-            kind = chance.choices(names, weights)[0]
+            kind = due.pop() if due else chance.choices(names, weights)[0]
             if kinds[kind][1]():
                 platform.happened[kind] += 1
+            elif not platform.happened[kind]:
+                due.insert(0, kind)
         progress.update(task, completed=wanted)
 
 

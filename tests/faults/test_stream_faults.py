@@ -30,7 +30,7 @@ def test_faults_lose_and_double_nothing() -> None:
 def test_without_tokens_and_backfill_the_same_faults_are_seen_to_double_and_lose() -> None:
     """The negative control."""
     options = ("--no-tokens", "--no-backfill")
-    done = run("--faults", "15", "--seed", "7", "--symbols", "40", *options)
+    done = run("--faults", "20", "--seed", "7", "--symbols", "40", *options)
     assert done.returncode == 1, done.stdout + done.stderr
     assert "rows stored twice" in done.stdout
     assert "final bars lost" in done.stdout
