@@ -171,8 +171,8 @@ def _configs_of(admin: AdminClient, names: list[str]) -> dict[str, dict[str, str
 def _refused(what: str, error: KafkaException) -> TopicsRefusedError:
     reason = error.args[0].str()
     return TopicsRefusedError(
-        f"Kafka did not {what}: {reason.rstrip('.')}. May this account do that (README, "
-        "To production: access to Kafka)?"
+        f"Kafka did not {what}: {reason.rstrip('.')}. May this account do that "
+        "(.github/PRODUCTION.md, Kafka)?"
     )
 
 

@@ -28,8 +28,8 @@ SUPPORTED_FROM = (25, 3)
 """The oldest release with long-term support when this was written; CI runs a newer engine."""
 
 IN_OUR_DATABASES = (
-    *("SELECT", "INSERT", "CREATE TABLE", "CREATE VIEW", "DROP TABLE", "DROP VIEW"),
-    *("ALTER TABLE", "ALTER VIEW"),
+    *("SELECT", "INSERT", "CREATE DATABASE", "CREATE TABLE", "CREATE VIEW"),
+    *("DROP TABLE", "DROP VIEW", "ALTER TABLE", "ALTER VIEW"),
 )
 IN_SYSTEM = ("tables", "columns", "parts")
 """Tables of ``system`` that migrations, rebuilds and ``polygon status`` read."""

@@ -51,7 +51,7 @@ def examine(names: Names, *, probe: bool) -> Findings:
     try:
         changes = plan(admin, topics, grow=False)
     except TopicsRefusedError as error:
-        yield problem("topics", str(error), "README, To production: access to Kafka.")
+        yield problem("topics", str(error), ".github/PRODUCTION.md, Kafka: access.")
         return
     yield from (_topic(change) for change in changes)
     present = [change.topic.name for change in changes if change.action != "create"]
@@ -65,7 +65,7 @@ def _topic(change: TopicChange) -> Finding:
     if change.action == "create":
         return problem(name, "It does not exist, or this account may not see it", apply)
     if change.action == "differs":
-        todo = "Partitions cannot be taken, and more of them move symbols: see README, Kafka."
+        todo = "More partitions move symbols, fewer cannot be had: .github/PRODUCTION.md, Kafka."
         return problem(name, "; ".join(change.details), todo)
     if change.action == "update":
         return warning(name, "; ".join(change.details), apply)
@@ -90,7 +90,7 @@ def _permissions(admin: AdminClient, topics: list[str], group: str) -> Iterator[
         yield problem(
             f"group {group}",
             error.args[0].str(),
-            f"Give the account DESCRIBE on the group {group}: README, To production.",
+            f"Give the account DESCRIBE on the group {group}: .github/PRODUCTION.md, Kafka.",
         )
         return
     missing = {AclOperation.DESCRIBE} - set(allowed) if allowed is not None else set[Any]()
@@ -104,7 +104,7 @@ def _permission(check: str, lacking: dict[str, Collection[Any]]) -> Finding:
         f"{name} lacks {', '.join(sorted(one.name for one in missing))}"
         for name, missing in lacking.items()
     )
-    return problem(check, text, "Give Dagster's account these: README, To production: Kafka.")
+    return problem(check, text, "Give Dagster's account these: .github/PRODUCTION.md, Kafka.")
 
 
 def _may_create(admin: AdminClient, name: str) -> Finding:

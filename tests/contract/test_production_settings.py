@@ -175,8 +175,8 @@ def test_a_branch_has_its_own_names_and_nothing_runs_by_itself() -> None:
     assert len(found["statuses"]) >= 11
 
 
-def test_readme_lists_every_variable_with_its_default() -> None:
-    lines = Path(PROJECT_ROOT / "README.md").read_text().splitlines()
+def test_the_document_lists_every_variable_with_its_default() -> None:
+    lines = Path(PROJECT_ROOT / ".github" / "SETTINGS.md").read_text().splitlines()
     rows = {line.split("`")[1]: line for line in lines if line.startswith("| `")}
     for settings in ALL_SETTINGS:
         prefix = settings.model_config.get("env_prefix") or ""

@@ -57,7 +57,7 @@ def clone_warehouse(names: Names, account: Warehouse, *, refresh: bool) -> Metad
     except ProgrammingError as error:
         raise CloneError(
             f"Snowflake did not clone {PROD.snowflake_database} to {database}: {error.raw_msg} "
-            "(What the role must be allowed: README, Branch deployments.)"
+            "(What the role must be allowed: PRODUCTION.md, Branch deployments.)"
         ) from error
     return told | {"made": True}
 
