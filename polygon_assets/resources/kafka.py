@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import dagster as dg
-from confluent_kafka import ConsumerGroupTopicPartitions, TopicPartition
+from confluent_kafka import Consumer, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec  # pyright: ignore[reportPrivateImportUsage]
 from polygon_stream.settings import KafkaSettings, TopicSettings
 from pydantic import Field, PrivateAttr, SecretStr
@@ -50,14 +50,16 @@ class Kafka(dg.ConfigurableResource[Any]):
     def admin(self) -> AdminClient:
         """The admin client, made at the first call."""
         if self._admin is None:
-            settings = KafkaSettings(
-                bootstrap_servers=self.bootstrap_servers,
-                security_protocol=self.security_protocol,
-                api_key=self.api_key,
-                api_secret=SecretStr(self.api_secret),
-            )
-            self._admin = kafka_admin(settings)
+            self._admin = kafka_admin(self._settings())
         return self._admin
+
+    def _settings(self) -> KafkaSettings:
+        return KafkaSettings(
+            bootstrap_servers=self.bootstrap_servers,
+            security_protocol=self.security_protocol,
+            api_key=self.api_key,
+            api_secret=SecretStr(self.api_secret),
+        )
 
     def topics(self) -> dict[str, str]:
         """Last part of a topic's asset key -> name of the topic."""
@@ -168,9 +170,15 @@ class Kafka(dg.ConfigurableResource[Any]):
 
     def _committed(self, partitions: Sequence[TopicPartition]) -> dict[Place, int]:
         """The sink's commit of each partition; negative where it has none."""
-        group = ConsumerGroupTopicPartitions(self.consumer_group, list(partitions))
-        futures = self.admin().list_consumer_group_offsets([group])
-        answer = futures[self.consumer_group].result(TIMEOUT_SECONDS).topic_partitions
+        # The admin client's call for this kills the process (librdkafka 2.16) where a group has no
+        # coordinator yet, as on a new cluster. A consumer waits for one; without a subscription it
+        # is no member of the group.
+        config = {**self._settings().client_config(), "group.id": self.consumer_group}
+        consumer = Consumer({**config, "enable.auto.commit": False, "log_level": 0})
+        try:
+            answer = consumer.committed(list(partitions), TIMEOUT_SECONDS)
+        finally:
+            consumer.close()
         found = {(part.topic, part.partition): part.offset for part in answer}
         return {(p.topic, p.partition): found.get((p.topic, p.partition), -1) for p in partitions}
 

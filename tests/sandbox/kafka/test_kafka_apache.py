@@ -6,6 +6,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from confluent_kafka import KafkaException
+from kafka_brokers import ApacheProcess
 
 from polygon_assets.sandbox.kafka.apache import version, write_properties
 from polygon_assets.sandbox.layout import (
@@ -84,3 +86,41 @@ def test_the_sandbox_starts_the_broker_that_was_asked_for(
     monkeypatch.setenv(KAFKA_VARIABLE, "redpanda")
     with pytest.raises(SandboxConfigError, match="set it to embedded or apache"):
         sandbox_layout()
+
+
+class NewCluster(ApacheProcess):
+    """One that is used as soon as it answers at all: no group has a coordinator yet."""
+
+    def _answers(self) -> bool:
+        try:
+            return bool(self.admin().list_topics(timeout=1).brokers)
+        except KafkaException:
+            return False
+
+
+LAG = """
+from polygon_assets.env import deployment_names
+from polygon_assets.resources.kafka import kafka
+resource = kafka(deployment_names()).process_config_and_initialize()
+resource.create_topics()
+print(sum(resource.lag().values()))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.xdist_group("apache_kafka")
+def test_the_lag_is_told_on_a_cluster_that_no_group_has_used(tmp_path: Path) -> None:
+    """In a process of its own: librdkafka's admin client would end it with a segmentation fault."""
+    broker = NewCluster(tmp_path)
+    broker.start()
+    try:
+        done = subprocess.run(
+            [sys.executable, "-W", "ignore", "-c", LAG],
+            env=os.environ | {"KAFKA_BOOTSTRAP_SERVERS": broker.bootstrap},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert (done.returncode, done.stdout.strip()) == (0, "0"), done.stderr
+    finally:
+        broker.kill()
