@@ -1,0 +1,117 @@
+"""The API reference: every public module of both packages, from its docstrings, by pdoc."""
+
+import sys
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+from polygon_assets.env import PROJECT_ROOT
+from polygon_assets.manifest import TARGET
+from polygon_assets.site.pages import HERE, MENU, NAME, Pages
+
+PACKAGES = ("polygon_assets", "polygon_stream")
+
+LEFT_OUT = {
+    "polygon_assets.sandbox.superset.superset_config": "Superset reads it, in an environment of "
+    "its own: it imports Superset, which conflicts with what this package needs.",
+}
+"""Module -> why it has no page. Programs (``__main__``) have none either."""
+
+STYLE = "api/api.css"
+
+PLACES = {TARGET: "dbt_polygon/target", Path(sys.prefix): ".venv", PROJECT_ROOT: "."}
+"""Folders of this machine -> what they are called in the reference."""
+
+
+class MissingError(ValueError):
+    """The package that renders the reference is not installed."""
+
+
+@dataclass(frozen=True)
+class Module:
+    """A module with a page.
+
+    Attributes:
+        name: Whole name, with dots.
+        summary: The first line of its docstring.
+        names: Its public functions and classes.
+        has_parts: Whether it is a package.
+    """
+
+    name: str
+    summary: str
+    names: tuple[str, ...]
+    has_parts: bool = False
+
+    @property
+    def path(self) -> str:
+        """Its page, from the site's root."""
+        return page_of(self.name)
+
+    @property
+    def depth(self) -> int:
+        return self.name.count(".")
+
+
+def require_pdoc() -> None:
+    """Say what to install where pdoc is missing.
+
+    Raises:
+        MissingError: It is.
+    """
+    if find_spec("pdoc") is None:
+        raise MissingError(
+            "The API reference needs pdoc, which is in the group dev: run `uv sync --group dev`."
+        )
+
+
+def page_of(module: str) -> str:
+    """The page of a module, from the site's root."""
+    return f"api/{module.replace('.', '/')}.html"
+
+
+def write_modules(pages: Pages) -> Iterator[tuple[Module, int]]:
+    """Write the page of one module after the other; yields each with the number of all.
+
+    Raises:
+        RuntimeError: A module cannot be imported.
+    """
+    require_pdoc()
+    with warnings.catch_warnings():
+        # About other packages: programs that they start when they are imported, which pdoc refuses.
+        warnings.simplefilter("ignore")
+        yield from _write_modules(pages)
+
+
+def _write_modules(pages: Pages) -> Iterator[tuple[Module, int]]:
+    import pdoc.doc
+    import pdoc.extract
+    import pdoc.render
+
+    pdoc.render.configure(
+        docformat="google",
+        show_source=False,
+        search=False,
+        template_directory=HERE / "pdoc_templates",
+    )
+    pdoc.render.env.globals.update(site=NAME, menu=MENU)
+    specs = [*PACKAGES, *(f"!{name}" for name in LEFT_OUT)]
+    names = list(pdoc.extract.walk_specs(specs))
+    modules = {name: pdoc.doc.Module.from_name(name) for name in names}
+    for name, module in modules.items():
+        pages.text(page_of(name), placeless(pdoc.render.html_module(module, modules)))
+        public = [one for one in module.flattened_own_members if not one.name.startswith("_")]
+        members = tuple(one.name for one in public if one.kind in ("class", "function"))
+        summary = module.docstring.strip().partition("\n")[0]
+        yield Module(name, summary, members, module.is_package), len(modules)
+    pages.text(STYLE, pdoc.render.env.get_template("style.css.jinja2").render())
+
+
+def placeless(html: str) -> str:
+    """A page whose default values do not tell where this checkout is."""
+    for folder, name in PLACES.items():
+        html = html.replace(f"&#39;{folder}/", f"&#39;{name}/").replace("&#39;./", "&#39;")
+        html = html.replace(f"&#39;{folder}&#39;", f"&#39;{name}&#39;")
+    return html
