@@ -24,11 +24,12 @@ def run_site(output: Path) -> int:
         output: The folder, which an earlier build may have made.
 
     Returns:
-        Exit code: 1 when a part cannot be built; the folder is then as it was.
+        0.
 
     Raises:
         FolderError: It holds what no earlier build has written.
         MissingError: pdoc is not installed.
+        SystemExit: A part cannot be built, which the builder has said; the folder is as it was.
     """
     require_pdoc()
     started = time.monotonic()
@@ -36,7 +37,7 @@ def run_site(output: Path) -> int:
         command = [sys.executable, "-W", "ignore", "-m", "polygon_assets.site", str(folder)]
         done = subprocess.run(command, env=environment(target), cwd=PROJECT_ROOT)
         if done.returncode:
-            raise SystemExit(1)
+            sys.exit(1)
         count = len(files(folder))
     console.print(
         f"✓ {count} files in {time.monotonic() - started:.0f} s: "

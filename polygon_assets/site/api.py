@@ -1,11 +1,13 @@
 """The API reference: every public module of both packages, from its docstrings, by pdoc."""
 
+import re
 import sys
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any, cast
 
 from polygon_assets.env import PROJECT_ROOT
 from polygon_assets.manifest import TARGET
@@ -21,8 +23,11 @@ LEFT_OUT = {
 
 STYLE = "api/api.css"
 
-PLACES = {TARGET: "dbt_polygon/target", Path(sys.prefix): ".venv", PROJECT_ROOT: "."}
-"""Folders of this machine -> what they are called in the reference."""
+PLACES = {TARGET: "dbt_polygon/target", Path(sys.prefix): ".venv", PROJECT_ROOT: ""}
+"""Folders of this machine -> what they are called from the checkout."""
+
+_ANCHOR = re.compile(r'\bid="([^"]+)"')
+_OWN_LINK = re.compile(r'<a href="#([^"]+)">(.*?)</a>')
 
 
 class MissingError(ValueError):
@@ -96,22 +101,25 @@ def _write_modules(pages: Pages) -> Iterator[tuple[Module, int]]:
         search=False,
         template_directory=HERE / "pdoc_templates",
     )
-    pdoc.render.env.globals.update(site=NAME, menu=MENU)
+    cast("dict[str, Any]", pdoc.render.env.globals).update(site=NAME, menu=MENU)
     specs = [*PACKAGES, *(f"!{name}" for name in LEFT_OUT)]
     names = list(pdoc.extract.walk_specs(specs))
     modules = {name: pdoc.doc.Module.from_name(name) for name in names}
     for name, module in modules.items():
-        pages.text(page_of(name), placeless(pdoc.render.html_module(module, modules)))
-        public = [one for one in module.flattened_own_members if not one.name.startswith("_")]
-        members = tuple(one.name for one in public if one.kind in ("class", "function"))
+        pages.text(page_of(name), tidied(pdoc.render.html_module(module, modules)))
+        own = [one for one in module.flattened_own_members if one.kind in ("class", "function")]
+        # Pydantic puts its own variants of a class, such as Resource[Any], beside it.
+        members = tuple(one.name for one in own if re.fullmatch(r"[A-Za-z]\w*", one.name))
         summary = module.docstring.strip().partition("\n")[0]
         yield Module(name, summary, members, module.is_package), len(modules)
     pages.text(STYLE, pdoc.render.env.get_template("style.css.jinja2").render())
 
 
-def placeless(html: str) -> str:
-    """A page whose default values do not tell where this checkout is."""
+def tidied(html: str) -> str:
+    """A page that does not tell where this checkout is, and links to nothing that it lacks."""
     for folder, name in PLACES.items():
-        html = html.replace(f"&#39;{folder}/", f"&#39;{name}/").replace("&#39;./", "&#39;")
-        html = html.replace(f"&#39;{folder}&#39;", f"&#39;{name}&#39;")
-    return html
+        for quote in ("&#39;", "'"):
+            html = html.replace(f"{quote}{folder}/", f"{quote}{name}/" if name else quote)
+            html = html.replace(f"{quote}{folder}{quote}", f"{quote}{name or '.'}{quote}")
+    anchors = set(_ANCHOR.findall(html))
+    return _OWN_LINK.sub(lambda link: link[0] if link[1] in anchors else link[2], html)

@@ -123,7 +123,7 @@ class Trigger:
 
     Attributes:
         kind: ``schedule`` or ``sensor``.
-        when: The cron expressions with their time zone, or how often a sensor looks.
+        when: The cron expressions and their time zone, or how often a sensor looks.
         running: Whether it runs by itself in production.
         jobs: Names of the jobs that it asks for.
     """
@@ -131,7 +131,7 @@ class Trigger:
     kind: str
     name: str
     description: str
-    when: str
+    when: tuple[str, ...]
     running: bool
     jobs: tuple[str, ...]
 

@@ -172,18 +172,21 @@ def _jobs(definitions: dg.Definitions) -> Iterator[Job]:
 def _schedules(definitions: dg.Definitions) -> Iterator[Trigger]:
     for one in sorted(definitions.get_repository_def().schedule_defs, key=lambda one: one.name):
         cron = one.cron_schedule
-        when = cron if isinstance(cron, str) else " and ".join(cron)
-        zone = one.execution_timezone or "UTC"
+        crons = [cron] if isinstance(cron, str) else cron
         running = one.default_status is dg.DefaultScheduleStatus.RUNNING
-        description = one.description or ""
         yield Trigger(
-            "schedule", one.name, description, f"{when} ({zone})", running, (one.job_name,)
+            "schedule",
+            one.name,
+            one.description or "",
+            (*crons, one.execution_timezone or "UTC"),
+            running,
+            (one.job_name,),
         )
 
 
 def _sensors(definitions: dg.Definitions) -> Iterator[Trigger]:
     for one in sorted(definitions.get_repository_def().sensor_defs, key=lambda one: one.name):
-        when = f"every {one.minimum_interval_seconds or 30} s"
+        when = (f"every {one.minimum_interval_seconds or 30} s",)
         running = one.default_status is dg.DefaultSensorStatus.RUNNING
         jobs = tuple(sorted(target.job_name for target in one.targets))
         yield Trigger("sensor", one.name, one.description or "", when, running, jobs)

@@ -86,7 +86,11 @@ class Documents:
             found = self._target(name, target)
             return found if found is None or _is_outside(target) else f"{root}{found}"
 
-        return markdown.render((self._root / name).read_text(), link, link)
+        def picture(target: str) -> str | None:
+            # One from elsewhere, such as a badge, would be fetched: its text stands in its place.
+            return None if _is_outside(target) else link(target)
+
+        return markdown.render((self._root / name).read_text(), link, picture)
 
     def picture(self, file: str) -> str:
         """Copy a picture; its path from the site's root."""

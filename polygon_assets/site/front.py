@@ -27,14 +27,13 @@ class Parts:
 def write_front(pages: Pages, documents: Documents, parts: Parts) -> None:
     """Write it, from the README's first paragraph, first commands and pictures."""
     text = (PROJECT_ROOT / README).read_text()
-    introduction = text.split("\n\n")[1]
     commands = next(iter(markdown.fences(text)), "")
     gallery = [(documents.picture(file), caption) for caption, file in SCREENSHOT.findall(text)]
     pages.write(
         "index.html",
         "front",
         "",
-        introduction=markdown.description(introduction),
+        introduction=markdown.description(markdown.first_paragraph(text)),
         architecture=documents.picture(ARCHITECTURE),
         start=markdown.code(commands, "bash"),
         counts=_counts(parts),

@@ -7,6 +7,9 @@ from polygon_assets.site.catalogue import Asset, Catalogue, Group
 
 BOX_WIDTH, BOX_HEIGHT = 208, 42
 GAP_X, GAP_Y = 76, 12
+GROUP_ROW = 1.3
+"""Rows of the overview are further apart: something runs between them."""
+
 MARGIN = 8
 CHARACTERS = 26
 """That fit into a box."""
@@ -112,7 +115,9 @@ def _box(asset: Asset, column: int, row: float, *, here: bool = False) -> Box:
 def _group_box(group: Group, column: int, row: int) -> Box:
     assets = f"{len(group.assets)} asset{'s' * (len(group.assets) > 1)}"
     note = f"{assets}, {group.checks} checks"
-    return Box(group.name, note, f"assets/index.html#{group.name}", group.layer, column, row)
+    return Box(
+        group.name, note, f"assets/index.html#{group.name}", group.layer, column, row * GROUP_ROW
+    )
 
 
 def _rows(count: int, rows: int) -> list[float]:
@@ -128,8 +133,8 @@ def _curve(start: Box, end: Box) -> str:
         return _upright(start, end)
     if start.column > end.column:
         # Against the flow: out of the top, into the right edge.
-        x1, x2 = start.x + half, end.x + BOX_WIDTH + 4
-        return f"M{x1} {start.y}C{x1} {start.y - 24} {x2 + 40} {y2 + 10} {x2} {y2 + 10}"
+        x1, x2 = start.x + BOX_WIDTH // 2, end.x + BOX_WIDTH + 4
+        return f"M{x1} {start.y}C{x1} {start.y - 34} {x2 + 60} {y2 + 8} {x2} {y2 + 8}"
     bend = min(GAP_X, (x2 - x1) // 2)
     return f"M{x1} {y1}C{x1 + bend} {y1} {x2 - bend} {y2} {x2} {y2}"
 

@@ -67,9 +67,25 @@ def code(text: str, language: str) -> Markup:
 
 def code_style() -> str:
     """The style sheet of highlighted code, light and dark."""
-    light = HtmlFormatter(style=LIGHT_STYLE).get_style_defs(".code")
-    dark = HtmlFormatter(style=DARK_STYLE).get_style_defs(".code")
+    light, dark = _token_style(LIGHT_STYLE), _token_style(DARK_STYLE)
     return f"{light}\n@media (prefers-color-scheme: dark) {{\n{dark}\n}}\n"
+
+
+def _token_style(style: str) -> str:
+    formatter = HtmlFormatter(style=style)
+    return "\n".join(formatter.get_token_style_defs([".code", ".pdoc-code"]))
+
+
+def first_paragraph(text: str) -> str:
+    """The first paragraph that says something: badges say nothing."""
+    tokens = _parser().parse(text)
+    for opening, inline in pairwise(tokens):
+        children = inline.children or []
+        if opening.type == "paragraph_open" and any(
+            one.content.strip() for one in children if one.type == "text"
+        ):
+            return inline.content
+    return ""
 
 
 def fences(text: str) -> list[str]:

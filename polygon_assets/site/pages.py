@@ -58,7 +58,7 @@ class Pages:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self._templates.globals.update(site=NAME, menu=MENU, documents=documents)
+        self._common = {"site": NAME, "menu": MENU, "documents": documents}
 
     def write(self, path: str, template: str, title: str, **values: Any) -> None:
         """Render a page.
@@ -71,8 +71,8 @@ class Pages:
                 from the page to the site's root.
         """
         root = "../" * path.count("/")
-        page = self._templates.get_template(f"{template}.html.jinja2")
-        self.text(path, page.render(path=path, root=root, title=title, **values))
+        values |= {**self._common, "path": path, "root": root, "title": title}
+        self.text(path, self._templates.get_template(f"{template}.html.jinja2").render(values))
 
     def text(self, path: str, text: str) -> None:
         """Write a text as it is."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -28,6 +29,7 @@ class Page(HTMLParser):
                 self.anchors.add(value)
 
 
+@lru_cache(maxsize=1)
 def read_pages(site: Path) -> dict[Path, Page]:
     """Every page but dbt's, which is a program that makes its links while it runs."""
     pages: dict[Path, Page] = {}
