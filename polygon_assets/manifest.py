@@ -5,10 +5,10 @@ import os
 from polygon_assets.env import PROJECT_ROOT
 
 DBT_PROJECT = PROJECT_ROOT / "dbt_polygon"
-TARGET = DBT_PROJECT / os.environ.get("DBT_TARGET_PATH", "target")
-"""Where dbt writes; the variable is dbt's own."""
+TARGET = os.environ.get("DBT_TARGET_PATH", "target")
+"""Where dbt writes, from its project; the variable is dbt's own."""
 
-MANIFEST = TARGET / "manifest.json"
+MANIFEST = DBT_PROJECT / TARGET / "manifest.json"
 SOURCES = (".sql", ".yml", ".csv")
 
 

@@ -10,20 +10,20 @@ from pathlib import Path
 from typing import Any, cast
 
 from polygon_assets.env import PROJECT_ROOT
-from polygon_assets.manifest import TARGET
+from polygon_assets.manifest import MANIFEST
 from polygon_assets.site.pages import HERE, MENU, NAME, Pages
 
 PACKAGES = ("polygon_assets", "polygon_stream")
 
 LEFT_OUT = {
-    "polygon_assets.sandbox.superset.superset_config": "Superset reads it, in an environment of "
+    "polygon_assets/sandbox/superset/superset_config.py": "Superset reads it, in an environment of "
     "its own: it imports Superset, which conflicts with what this package needs.",
 }
-"""Module -> why it has no page. Programs (``__main__``) have none either."""
+"""File -> why it has no page. Programs (``__main__``) have none either."""
 
 STYLE = "api/api.css"
 
-PLACES = {TARGET: "dbt_polygon/target", Path(sys.prefix): ".venv", PROJECT_ROOT: ""}
+PLACES = {MANIFEST.parent: "dbt_polygon/target", Path(sys.prefix): ".venv", PROJECT_ROOT: ""}
 """Folders of this machine -> what they are called from the checkout."""
 
 _ANCHOR = re.compile(r'\bid="([^"]+)"')
@@ -72,6 +72,11 @@ def require_pdoc() -> None:
         )
 
 
+def module_of(file: str) -> str:
+    """The name of the module in a file."""
+    return file.removesuffix(".py").replace("/", ".")
+
+
 def page_of(module: str) -> str:
     """The page of a module, from the site's root."""
     return f"api/{module.replace('.', '/')}.html"
@@ -102,7 +107,7 @@ def _write_modules(pages: Pages) -> Iterator[tuple[Module, int]]:
         template_directory=HERE / "pdoc_templates",
     )
     cast("dict[str, Any]", pdoc.render.env.globals).update(site=NAME, menu=MENU)
-    specs = [*PACKAGES, *(f"!{name}" for name in LEFT_OUT)]
+    specs = [*PACKAGES, *(f"!{module_of(file)}$" for file in LEFT_OUT)]
     names = list(pdoc.extract.walk_specs(specs))
     modules = {name: pdoc.doc.Module.from_name(name) for name in names}
     for name, module in modules.items():

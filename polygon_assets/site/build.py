@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from polygon_assets.cli.board import Board
-from polygon_assets.manifest import DBT_PROJECT, MANIFEST, TARGET
+from polygon_assets.manifest import DBT_PROJECT, MANIFEST
 from polygon_assets.site import documents as texts
 from polygon_assets.site.api import LEFT_OUT, Module, write_modules
 from polygon_assets.site.catalogue import Catalogue
@@ -79,7 +79,7 @@ def parse() -> None:
     dbt = Path(sys.executable).with_name("dbt")
     command = [str(dbt), "parse", "--quiet", "--no-partial-parse", "--target", TARGET_NAME]
     command += ["--project-dir", str(DBT_PROJECT), "--profiles-dir", str(DBT_PROJECT)]
-    command += ["--target-path", str(TARGET), "--log-path", str(TARGET)]
+    command += ["--target-path", str(MANIFEST.parent), "--log-path", str(MANIFEST.parent)]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
         lines = (done.stdout + done.stderr).strip().splitlines()

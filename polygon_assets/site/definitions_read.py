@@ -155,7 +155,7 @@ def _checks(graph: AssetGraph, manifest: Mapping[str, Any]) -> Iterator[Check]:
             severity=str(told.get("severity", "ERROR" if spec.blocking else "WARN")),
             blocking=spec.blocking,
             description=spec.description
-            or test_description(manifest["nodes"].get(str(told.get(UNIQUE_ID)), {})),
+            or test_description(manifest, str(told.get(UNIQUE_ID, ""))),
         )
 
 

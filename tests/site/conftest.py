@@ -19,6 +19,8 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
     other = Build(
         [polygon, "site", "--output", str(again)], {**OTHER_MACHINE, "TMPDIR": str(temporary)}
     )
-    output = first.finish()
-    other.finish()
+    try:
+        output = first.finish()
+    finally:
+        other.finish()
     return Built(site, again, output, temporary)

@@ -25,7 +25,7 @@ HOSTILE = (
     '<script>alert(1)</script> "><img src=x onerror=alert(1)> [a](javascript:alert(1)) '
     "{{ 7 * 7 }} </script><svg onload=alert(1)> ```\n</code> & '"
 )
-EMPTY_MANIFEST = {"nodes": {}}
+EMPTY_MANIFEST = {"nodes": {}, "macros": {}}
 
 
 class Dangers(HTMLParser):
