@@ -1,0 +1,1 @@
+"""US stocks from Polygon.io (Massive) as Dagster assets: code location, command, sandbox."""

@@ -1,9 +1,14 @@
 """dbt's manifest: what Dagster learns the models from. It is made by ``dbt parse``."""
 
+import os
+
 from polygon_assets.env import PROJECT_ROOT
 
 DBT_PROJECT = PROJECT_ROOT / "dbt_polygon"
-MANIFEST = DBT_PROJECT / "target" / "manifest.json"
+TARGET = os.environ.get("DBT_TARGET_PATH", "target")
+"""Where dbt writes, from its project; the variable is dbt's own."""
+
+MANIFEST = DBT_PROJECT / TARGET / "manifest.json"
 SOURCES = (".sql", ".yml", ".csv")
 
 

@@ -212,6 +212,21 @@ def doctor(
     raise typer.Exit(run_doctor(systems or [], probe=probe, seconds=seconds, as_json=as_json))
 
 
+@app.command()
+def site(
+    output: Annotated[
+        Path, typer.Option(help="The folder; one that an earlier build made is replaced.")
+    ] = Path(".site"),
+) -> None:
+    """Build a static site: documents, asset catalogue, dbt docs and API reference.
+
+    Needs no network, no service and no warehouse.
+    """
+    from polygon_assets.cli.site import run_site
+
+    raise typer.Exit(run_site(output))
+
+
 @connector.command()
 def publish(
     *,

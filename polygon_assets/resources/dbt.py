@@ -6,9 +6,9 @@ from pathlib import Path
 from dagster_dbt import DbtCliResource, DbtProject
 
 from polygon_assets.env import Names
-from polygon_assets.manifest import DBT_PROJECT, manifest_is_current
+from polygon_assets.manifest import DBT_PROJECT, TARGET, manifest_is_current
 
-dbt_project = DbtProject(project_dir=DBT_PROJECT, profiles_dir=DBT_PROJECT)
+dbt_project = DbtProject(project_dir=DBT_PROJECT, profiles_dir=DBT_PROJECT, target_path=TARGET)
 if not manifest_is_current():
     dbt_project.prepare_if_dev()
 
