@@ -1,10 +1,11 @@
 """Kafka: topics, offsets and the sink's lag."""
 
-from collections.abc import Iterable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import dagster as dg
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec  # pyright: ignore[reportPrivateImportUsage]
 from polygon_stream.settings import KafkaSettings, TopicSettings
 from pydantic import Field, PrivateAttr, SecretStr
@@ -15,6 +16,13 @@ from polygon_assets.settings import from_env
 from polygon_assets.topics import create_missing, declared
 
 TIMEOUT_SECONDS = 10.0
+LOOK_SECONDS = 0.1
+NOT_YET_COORDINATED = (
+    KafkaError.NOT_COORDINATOR,
+    KafkaError.COORDINATOR_NOT_AVAILABLE,
+    KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+)
+"""What a group is answered with until the cluster has found or loaded its coordinator."""
 
 
 Place = tuple[str, int]
@@ -171,12 +179,13 @@ class Kafka(dg.ConfigurableResource[Any]):
     def _committed(self, partitions: Sequence[TopicPartition]) -> dict[Place, int]:
         """The sink's commit of each partition; negative where it has none."""
         # The admin client's call for this kills the process (librdkafka 2.16) where a group has no
-        # coordinator yet, as on a new cluster. A consumer waits for one; without a subscription it
-        # is no member of the group.
+        # coordinator yet, as on a new cluster. A consumer that subscribes to nothing is no member.
         config = {**self._settings().client_config(), "group.id": self.consumer_group}
         consumer = Consumer({**config, "enable.auto.commit": False, "log_level": 0})
         try:
-            answer = consumer.committed(list(partitions), TIMEOUT_SECONDS)
+            answer = _when_coordinated(
+                lambda: consumer.committed(list(partitions), TIMEOUT_SECONDS)
+            )
         finally:
             consumer.close()
         found = {(part.topic, part.partition): part.offset for part in answer}
@@ -189,6 +198,18 @@ class Kafka(dg.ConfigurableResource[Any]):
             (part.topic, part.partition): future.result(TIMEOUT_SECONDS).offset
             for part, future in futures.items()
         }
+
+
+def _when_coordinated(ask: Callable[[], list[TopicPartition]]) -> list[TopicPartition]:
+    """The answer about a group, which may have to wait until a broker is in charge of it."""
+    deadline = time.monotonic() + TIMEOUT_SECONDS
+    while True:
+        try:
+            return ask()
+        except KafkaException as error:
+            if error.args[0].code() not in NOT_YET_COORDINATED or time.monotonic() > deadline:
+                raise
+        time.sleep(LOOK_SECONDS)
 
 
 def kafka_admin(settings: KafkaSettings | None = None) -> AdminClient:
