@@ -18,15 +18,19 @@ from typing import Any
 from uuid import uuid4
 
 from dagster_cloud_cli import gql
+from dagster_cloud_cli.core.graphql_client import DagsterCloudGraphQLClient
 
 LOCATION, REPOSITORY = "polygon_assets", "__repository__"
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
 SUCCESS, ENDED = "SUCCESS", ("SUCCESS", "FAILURE", "CANCELED")
 
 TERMINATE = """
 mutation Terminate($runId: String!) {
-    terminateRun(runId: $runId) { __typename ... on PythonError { message } }
+    terminateRun(runId: $runId) { __typename ... on TerminateRunFailure { message } }
 }
 """
+TERMINATED_WITHIN_SECONDS = 60
+"""A run whose process starts just now cannot be terminated yet."""
 
 
 class Cancelled(Exception):  # noqa: N818 - it is no error
@@ -95,18 +99,31 @@ def run(url: str, token: str, options: argparse.Namespace) -> int:
     except Exception as error:  # noqa: BLE001 - the client raises nothing narrower
         say(f"{job} was not launched: {error}")
         return 1
-    say(f"{job} launched: {address}/runs/{run_id}")
     with gql.graphql_client_from_url(address, token, deployment_name=options.deployment) as client:
         try:
+            say(f"{job} launched: {address}/runs/{run_id}")
             status = wait_for_end(
                 lambda: str(gql.run_status(client, run_id)), options.seconds, options.interval
             )
         except (TimeoutError, Cancelled) as problem:
             say(f"{job} is terminated: {problem}")
-            client.execute(TERMINATE, {"runId": run_id})
+            terminate(client, run_id)
             return 1
     say(f"{job} ended: {status}")
     return 0 if status == SUCCESS else 1
+
+
+def terminate(client: DagsterCloudGraphQLClient, run_id: str) -> None:
+    """Terminate a run, as soon as that can be done."""
+    deadline = time.monotonic() + TERMINATED_WITHIN_SECONDS
+    while True:
+        told = client.execute(TERMINATE, {"runId": run_id})["data"]["terminateRun"]
+        if told["__typename"] == "TerminateRunSuccess":
+            return
+        if gql.run_status(client, run_id) in ENDED or time.monotonic() > deadline:
+            say(f"not terminated: {told.get('message', told['__typename'])}")
+            return
+        time.sleep(0.5)
 
 
 def say(sentence: str) -> None:
@@ -116,7 +133,9 @@ def say(sentence: str) -> None:
 
 
 def cancel(signal_number: int, _: object) -> None:
-    """Handle a signal."""
+    """Handle the first signal; GitHub sends another soon after."""
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
     raise Cancelled(signal.Signals(signal_number).name)
 
 
@@ -129,7 +148,7 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=1800, help="how long to wait")
     parser.add_argument("--interval", type=float, default=10, help="seconds between two questions")
     options = parser.parse_args()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in SIGNALS:
         signal.signal(number, cancel)
     url, token = (os.environ[f"DAGSTER_CLOUD_{name}"] for name in ("URL", "API_TOKEN"))
     return run(url, token, options)
