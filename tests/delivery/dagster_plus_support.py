@@ -1,6 +1,7 @@
 """Dagster+ for tests: the GraphQL that its command-line client asks, and the programs beside it."""
 
 import base64
+import importlib
 import json
 import os
 import re
@@ -12,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import yaml
@@ -29,6 +31,15 @@ REGISTRY = "123456789012.dkr.ecr.us-west-2.amazonaws.com/serverless-1"
 def workflow() -> dict[str, Any]:
     """The workflow as YAML."""
     return yaml.safe_load(WORKFLOW.read_text())
+
+
+def script(name: str) -> ModuleType:
+    """A script of the deploy as a module."""
+    sys.path.insert(0, str(DEPLOY))
+    try:
+        return importlib.import_module(name)
+    finally:
+        sys.path.remove(str(DEPLOY))
 
 
 def steps(job: str) -> dict[str, dict[str, Any]]:

@@ -1,6 +1,5 @@
 """Launch and wait: against Dagster's own GraphQL, whose runs are real, and tick by tick."""
 
-import importlib.util
 import json
 import os
 import signal
@@ -15,7 +14,7 @@ from typing import Any
 
 import pytest
 import yaml
-from dagster_plus_support import BIN, DEPLOY, plain_environment, steps, workflow
+from dagster_plus_support import BIN, DEPLOY, plain_environment, script, steps, workflow
 from support.servers import free_ports
 
 PROGRAM = DEPLOY / "run_job.py"
@@ -30,13 +29,7 @@ JOBS = Path(__file__).with_name("two_jobs.py")
 
 @pytest.fixture(scope="module")
 def run_job() -> ModuleType:
-    """The script as a module."""
-    spec = importlib.util.spec_from_file_location("run_job", PROGRAM)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return script("run_job")
 
 
 class Clock:
