@@ -32,7 +32,7 @@ mutation Terminate($runId: String!) {
 TERMINATED_WITHIN_SECONDS = 90
 
 
-class Cancelled(BaseException):  # noqa: N818 - it is no error
+class Cancelled(BaseException):
     """The workflow was cancelled. Dagster's client makes its own error of any other exception."""
 
 

@@ -76,6 +76,14 @@ def test_the_clients_of_the_lock_know_every_command(monkeypatch: pytest.MonkeyPa
         parsed(words)
 
 
+def test_the_clients_know_every_command_of_the_guide() -> None:
+    text = (PROJECT_ROOT / ".github" / "DAGSTER_PLUS.md").read_text()
+    found = re.findall(r"uv run ((?:dg|polygon) [^`\n]+)", text)
+    assert len(found) >= 6
+    for line in found:
+        parsed(line.split())
+
+
 @pytest.mark.parametrize(
     "line",
     [
