@@ -62,6 +62,9 @@ class PolygonAirbyte(AirbyteWorkspace):
         default=15, description="How often a request that failed is sent again."
     )
     request_retry_delay: float = Field(default=1.0, description="Seconds before each time.")
+    client_secret: str | None = Field(
+        default=None, repr=False, description="Secret of the application client."
+    )
     database: str = Field(
         description="Database that the syncs of this deployment fill; empty = it does not sync"
     )
