@@ -42,6 +42,7 @@ def refusal(header: Header, method: str, path: str, pages: Collection[str] | Non
         return f"The sandbox does not answer pages of {origin[:200]!r}.\n"
     is_foreign = header("sec-fetch-site") in ("cross-site", "same-site")
     is_link = header("sec-fetch-mode") == "navigate" and method in ("GET", "HEAD")
+    is_link = is_link and header("sec-fetch-dest") in ("document", None)  # and no frame of a page
     if is_foreign and not (is_link and (pages is None or path in pages)):
         return "The sandbox does not answer pages of other addresses.\n"
     return ""
