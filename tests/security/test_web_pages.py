@@ -161,6 +161,10 @@ def test_every_server_listens_on_loopback_only(sandbox: SandboxLayout) -> None:
     assert {ip for ip, _ in found} <= set(LOOPBACK)
 
 
+def test_other_users_of_the_machine_see_nothing_of_its_folder(sandbox: SandboxLayout) -> None:
+    assert sandbox.root.stat().st_mode & 0o777 == 0o700
+
+
 @pytest.mark.parametrize("name", [*SERVERS, "kafka.apache"])
 def test_no_server_has_an_option_for_another_address(name: str) -> None:
     command = [sys.executable, "-m", f"polygon_assets.sandbox.{name}", "--help"]
