@@ -3,6 +3,9 @@
 import base64
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from xml.sax.saxutils import escape
+
+from polygon_assets.foreign_text import markdown_title, one_line
 
 WIDTH, HEIGHT, MARGIN = 460, 240, 44
 RISING, FALLING, AXIS = "#16a34a", "#dc2626", "#64748b"
@@ -28,7 +31,7 @@ def markdown_picture(title: str, candles: Sequence[Candle]) -> str:
 def embedded(title: str, picture: str) -> str:
     """An SVG document as an image inside markdown."""
     encoded = base64.b64encode(picture.encode()).decode()
-    return f"![{title}](data:image/svg+xml;base64,{encoded})"
+    return f"![{markdown_title(title)}](data:image/svg+xml;base64,{encoded})"
 
 
 def svg(title: str, candles: Sequence[Candle]) -> str:
@@ -50,7 +53,7 @@ def svg(title: str, candles: Sequence[Candle]) -> str:
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" '
         'font-family="sans-serif" font-size="11">',
         f'<rect width="{WIDTH}" height="{HEIGHT}" fill="#ffffff"/>',
-        f'<text x="{MARGIN}" y="20" font-size="13" fill="#0f172a">{title}</text>',
+        f'<text x="{MARGIN}" y="20" font-size="13" fill="#0f172a">{escape(one_line(title))}</text>',
     ]
     for number in range(5):
         price = bottom + span * number / 4

@@ -6,6 +6,7 @@ from typing import NamedTuple
 from xml.sax.saxutils import escape
 
 from polygon_assets.candles import AXIS, embedded
+from polygon_assets.foreign_text import one_line
 
 WIDTH, HEIGHT, MARGIN = 460, 120, 8
 TOP, BOTTOM = 30, 22
@@ -45,7 +46,7 @@ def svg(title: str, points: Sequence[Point]) -> str:
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" '
         f'font-family="sans-serif" font-size="11">'
         f'<rect width="{WIDTH}" height="{HEIGHT}" fill="#ffffff"/>'
-        f'<text x="{MARGIN}" y="18" font-size="13" fill="#0f172a">{escape(title)}</text>'
+        f'<text x="{MARGIN}" y="18" font-size="13" fill="#0f172a">{escape(one_line(title))}</text>'
         f'<text x="{WIDTH - MARGIN}" y="18" text-anchor="end" fill="{AXIS}">{figures}</text>'
         f'<polyline points="{places}" fill="none" stroke="{LINE}" stroke-width="1.5"/>'
         f'<text x="{MARGIN}" y="{HEIGHT - 6}" fill="{AXIS}">{escape(points[0].label)}</text>'

@@ -20,6 +20,7 @@ from dagster._core.storage.tags import PARTITION_NAME_TAG, WILL_RETRY_TAG
 from pydantic import BaseModel
 
 from polygon_assets.alerts.runbook import NOT_FRESH, RUN_FAILED, entry_of_check
+from polygon_assets.foreign_text import one_line
 
 MOST_AT_ONCE = 50
 """Runs, and events outside of runs, that one look reads; the next look goes on from there."""
@@ -221,5 +222,5 @@ def _freshness_problem(key: dg.AssetKey) -> Problem:
 
 
 def _short(text: str) -> str:
-    line = " ".join(text.split())
+    line = one_line(text)
     return line if len(line) <= MOST_CHARACTERS else f"{line[: MOST_CHARACTERS - 1]}…"

@@ -16,7 +16,7 @@ from rich.markup import escape
 from polygon_assets.cli.board import Board, console
 from polygon_assets.cli.prepare import prepare
 from polygon_assets.sandbox.control import Sandbox, SandboxError
-from polygon_assets.sandbox.layout import SandboxLayout, sandbox_layout
+from polygon_assets.sandbox.layout import SandboxLayout, own_folder, sandbox_layout
 from polygon_assets.sessions import session, sessions_between, sessions_ending
 
 LAST_SESSION = date(2005, 2, 28)
@@ -127,7 +127,7 @@ def _output_to(log: Path) -> Generator[None, None, None]:
 @contextmanager
 def _only_demo(layout: SandboxLayout) -> Generator[None, None, None]:
     """One demo at a time in a folder."""
-    layout.root.mkdir(parents=True, exist_ok=True)
+    own_folder(layout.root)
     with (layout.root / "demo.lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

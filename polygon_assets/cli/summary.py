@@ -1,5 +1,6 @@
 """What the demo did, for a person to read."""
 
+from rich.markup import escape
 from rich.panel import Panel
 from rich.table import Table
 
@@ -9,6 +10,7 @@ from polygon_assets.cli.stages import Report
 from polygon_assets.defs.reconcile.bands import HIGH_LOW_BAND, OPEN_CLOSE_BAND, VOLUME_SHARE
 from polygon_assets.defs.rollups.assets import BARS_5M
 from polygon_assets.defs.rollups.chart import most_traded
+from polygon_assets.foreign_text import one_line
 
 
 def print_summary(report: Report) -> None:
@@ -22,7 +24,7 @@ def print_summary(report: Report) -> None:
     if chart is not None:
         console.print(chart)
     for line in _failures(report):
-        console.print(f"[red]✗[/] {line}")
+        console.print(f"[red]✗[/] {escape(one_line(line))}")
     console.print(_next_steps(report))
 
 
@@ -101,7 +103,7 @@ def candle_chart(report: Report) -> Panel | None:
     if found is None:
         return None
     title, candles = found
-    return Panel(render(candles), title=title, border_style="dim", expand=False)
+    return Panel(render(candles), title=escape(one_line(title)), border_style="dim", expand=False)
 
 
 def _failures(report: Report) -> list[str]:

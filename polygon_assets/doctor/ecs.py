@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from string import Template
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -26,6 +25,7 @@ from polygon_assets.resources.ecs import (
     SERVICES,
     TASK_DEFINITIONS,
     StreamServices,
+    filled,
     stream_services,
 )
 from polygon_assets.stream_tasks import task_variables
@@ -105,8 +105,8 @@ def _task_definition(
 
 def declared(service: str, variables: Mapping[str, str]) -> dict[str, Any]:
     """The task definition that would be registered now."""
-    text = (TASK_DEFINITIONS / f"{service}.json").read_text()
-    return json.loads(Template(text).substitute(variables))
+    template = json.loads((TASK_DEFINITIONS / f"{service}.json").read_text())
+    return filled(template, variables)
 
 
 def differences(registered: Mapping[str, Any], ours: Mapping[str, Any]) -> list[str]:

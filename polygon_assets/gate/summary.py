@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from polygon_assets.cli.outcomes import AssetOutcome, CheckOutcome, RunOutcome
+from polygon_assets.foreign_text import markdown_cell, markdown_code, one_line
 from polygon_assets.gate.changes import Changes
 from polygon_assets.gate.facts import check_name
 from polygon_assets.gate.selection import Plan
@@ -133,7 +134,9 @@ def _assets(plan: Plan, made: dict[str, AssetOutcome]) -> list[str]:
     rows: list[list[str]] = []
     for key in plan.assets:
         name = key.to_user_string()
-        shown = f"{_code(name)} (in between)" if key in plan.between else _code(name)
+        shown = (
+            f"{markdown_code(name)} (in between)" if key in plan.between else markdown_code(name)
+        )
         one = made.get(name)
         if one is None:
             rows.append([shown, "", "", "not materialized"])
@@ -154,7 +157,7 @@ def _checks(report: Report) -> list[str]:
     bad += [one for one in answered if not one.passed and not one.is_error]
     good = [_check_row(one) for one in answered if one.passed]
     rows = [_check_row(one) for one in bad]
-    rows += [["did not run", _code(name), "", "", ""] for name in report.not_run]
+    rows += [["did not run", markdown_code(name), "", "", ""] for name in report.not_run]
     columns = ["result", "check", "severity", "blocking", "message"]
     parts = ["### Checks"]
     if rows:
@@ -171,7 +174,7 @@ def _checks(report: Report) -> list[str]:
 def _check_row(one: CheckOutcome) -> list[str]:
     result = "passed" if one.passed else "**failed**" if one.is_error else "warned"
     blocking = "yes" if one.blocking else "no"
-    name = _code(f"{one.asset}:{one.name}")
+    name = markdown_code(f"{one.asset}:{one.name}")
     return [result, name, one.severity, blocking, _text(one.description)]
 
 
@@ -182,11 +185,12 @@ def _changes(report: Report) -> list[str]:
     run = {key.to_user_string() for key in report.plan.assets}
     run |= {check_name(key) for key in report.plan.checks}
     rows = [
-        [_code(name), ", ".join(reasons), "yes" if name in run else "no"]
+        [markdown_code(name), ", ".join(reasons), "yes" if name in run else "no"]
         for name, reasons in [*found.assets.items(), *found.checks.items()]
     ]
-    rows += [[_code(key), "removed", "no"] for key in found.removed]
-    title = f"### Changed since `{report.comparison.ref}` ({report.comparison.commit[:10]})"
+    rows += [[markdown_code(key), "removed", "no"] for key in found.removed]
+    ref, commit = markdown_code(report.comparison.ref), report.comparison.commit[:10]
+    title = f"### Changed since {ref} ({commit})"
     if not rows:
         return [title, "No asset and no check."]
     return [title, _table(["asset or check", "why", "run"], rows)]
@@ -211,13 +215,7 @@ def _first(names: Sequence[str], most: int = 3) -> str:
     return shown if len(names) <= most else f"{shown} and {len(names) - most} more"
 
 
-def _code(name: str) -> str:
-    return f"`{name}`"
-
-
 def _text(message: str) -> str:
     """A message as one cell of a table: Markdown in it is shown, not obeyed."""
-    one_line = " ".join(message.split())
-    if len(one_line) > LONGEST_MESSAGE:
-        one_line = f"{one_line[:LONGEST_MESSAGE]}…"
-    return one_line.replace("|", "\\|").replace("<", "&lt;")
+    line = one_line(message)
+    return markdown_cell(f"{line[:LONGEST_MESSAGE]}…" if len(line) > LONGEST_MESSAGE else line)

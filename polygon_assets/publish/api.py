@@ -8,6 +8,7 @@ import urllib.request
 from collections.abc import Mapping
 from typing import Any, cast
 
+from polygon_assets.no_redirects import open_url
 from polygon_assets.preflight import AIRBYTE, ServiceUnreachableError, explained
 from polygon_assets.settings import AirbyteSettings
 
@@ -147,7 +148,7 @@ class _AnsweredError(Exception):
 
 def _send(request: urllib.request.Request) -> Json:
     try:
-        with urllib.request.urlopen(request, timeout=_TIMEOUT_SECONDS) as answer:  # noqa: S310
+        with open_url(request, _TIMEOUT_SECONDS) as answer:
             text: bytes = answer.read()
             status: int = answer.status
     except urllib.error.HTTPError as error:

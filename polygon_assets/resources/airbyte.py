@@ -8,6 +8,8 @@ from datetime import date
 from typing import Any
 
 import dagster as dg
+import requests
+from dagster._utils.cached_method import cached_method
 from dagster_airbyte import AirbyteWorkspace
 from dagster_airbyte.resources import AirbyteClient
 from pydantic import Field
@@ -47,6 +49,17 @@ class SyncReport:
     skipped: frozenset[str] = frozenset()
 
 
+class _Client(AirbyteClient):
+    """dagster-airbyte's client, which would take its secret along on a redirect, and show it."""
+
+    client_secret: str | None = Field(default=None, repr=False)
+
+    def _get_session(self, include_additional_request_headers: bool) -> requests.Session:
+        session = super()._get_session(include_additional_request_headers)
+        session.max_redirects = 0
+        return session
+
+
 class PolygonAirbyte(AirbyteWorkspace):
     """dagster-airbyte's workspace, with syncs of a window of sessions.
 
@@ -62,9 +75,17 @@ class PolygonAirbyte(AirbyteWorkspace):
         default=15, description="How often a request that failed is sent again."
     )
     request_retry_delay: float = Field(default=1.0, description="Seconds before each time.")
+    client_secret: str | None = Field(
+        default=None, repr=False, description="Secret of the application client."
+    )
     database: str = Field(
         description="Database that the syncs of this deployment fill; empty = it does not sync"
     )
+
+    @cached_method
+    def get_client(self) -> AirbyteClient:
+        """The client; one for all calls, as it keeps its token."""
+        return _Client(**dict(super().get_client()))
 
     def sync_window(self, connection_name: str, first: str, last: str) -> SyncReport:
         """Read the days from first to last again, whatever was read before.

@@ -14,6 +14,7 @@ import dagster as dg
 from pydantic import Field
 
 from polygon_assets.alerts.messages import Message
+from polygon_assets.no_redirects import open_url
 from polygon_assets.operation_settings import AlertSettings
 from polygon_assets.settings import from_env
 
@@ -93,7 +94,7 @@ class Slack:
                 data=json.dumps(body).encode(),
                 headers={"Content-Type": "application/json"},
             )
-            with _no_redirects().open(request, timeout=TIMEOUT_SECONDS) as found:
+            with open_url(request, TIMEOUT_SECONDS) as found:
                 return found.status, _line(found.read(200))
         except urllib.error.HTTPError as error:
             with error:
@@ -191,12 +192,14 @@ class Mail:
 class Alerts(dg.ConfigurableResource[Any]):
     """Who is told of problems, and where messages link to."""
 
-    slack_webhook_url: str = Field(description="Slack's incoming webhook; empty = no Slack")
+    slack_webhook_url: str = Field(
+        repr=False, description="Slack's incoming webhook; empty = no Slack"
+    )
     smtp_host: str = Field(description="Mail server; empty = no e-mail")
     smtp_port: int = Field(description="Port of the mail server")
     smtp_security: str = Field(description="starttls, tls or none")
     smtp_user: str = Field(description="User of the mail server; empty = no login")
-    smtp_password: str = Field(description="Password of the mail server")
+    smtp_password: str = Field(repr=False, description="Password of the mail server")
     mail_from: str = Field(description="Sender of the e-mails")
     mail_to: str = Field(description="Who gets the e-mails, comma separated")
     ui_url: str = Field(description="Dagster's UI")
@@ -253,19 +256,6 @@ def alerts() -> Alerts:
 
 
 _SLACK_TODO = "check ALERT_SLACK_WEBHOOK_URL, or make another webhook in Slack"
-
-
-class _NoRedirects(urllib.request.HTTPRedirectHandler):
-    """A redirect would carry the message to an address that nobody has set."""
-
-    def redirect_request(
-        self, req: Any, fp: Any, code: Any, msg: Any, headers: Any, newurl: Any
-    ) -> None:
-        """Follow none."""
-
-
-def _no_redirects() -> urllib.request.OpenerDirector:
-    return urllib.request.build_opener(_NoRedirects)
 
 
 def _line(text: bytes) -> str:

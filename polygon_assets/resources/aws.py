@@ -18,7 +18,9 @@ class AwsResource(dg.ConfigurableResource[Any]):
     aws_access_key_id: str | None = Field(
         default=None, description="Key; None leaves it to boto3 (task role, profile)"
     )
-    aws_secret_access_key: str | None = Field(default=None, description="Secret of the key")
+    aws_secret_access_key: str | None = Field(
+        repr=False, default=None, description="Secret of the key"
+    )
     max_attempts: int = Field(default=5, description="Times that a call is sent at most")
 
     def service(self, name: str) -> "BaseClient":

@@ -26,7 +26,7 @@ class ClickHouse(dg.ConfigurableResource[Any]):
 
     url: str = Field(description="Address of the HTTP interface")
     user: str = Field(description="User name")
-    password: str = Field(description="Password")
+    password: str = Field(repr=False, description="Password")
     ticks: str = Field(description="Database of the second bars")
     rollups: str = Field(description="Database of the rollups")
 

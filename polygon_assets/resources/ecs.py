@@ -159,8 +159,8 @@ class StreamServices(AwsResource):
         self.client().create_cluster(clusterName=self.cluster)  # pyright: ignore[reportAttributeAccessIssue]
         known = self._describe()
         for name in SERVICES:
-            text = (TASK_DEFINITIONS / f"{name}.json").read_text()
-            definition = json.loads(Template(text).substitute(variables[name]))
+            template = json.loads((TASK_DEFINITIONS / f"{name}.json").read_text())
+            definition = filled(template, variables[name])
             registered = self.client().register_task_definition(**definition)  # pyright: ignore[reportAttributeAccessIssue]
             arn = registered["taskDefinition"]["taskDefinitionArn"]
             if name in known:
@@ -210,6 +210,19 @@ class StreamServices(AwsResource):
     def _call(self, action: str, **arguments: Any) -> dict[str, Any]:
         with explained(ECS):
             return getattr(self.client(), action)(cluster=self.cluster, **arguments)
+
+
+def filled(template: Any, values: Mapping[str, str]) -> Any:
+    """A task definition with values for its placeholders.
+
+    They are put into the strings, not into the text of the file: a value with quotes in it stays
+    a value.
+    """
+    if isinstance(template, dict):
+        return {key: filled(value, values) for key, value in template.items()}
+    if isinstance(template, list):
+        return [filled(value, values) for value in template]
+    return Template(template).substitute(values) if isinstance(template, str) else template
 
 
 def _newest_deployment(service: Mapping[str, Any]) -> str:

@@ -47,7 +47,7 @@ class Kafka(dg.ConfigurableResource[Any]):
     bootstrap_servers: str = Field(description="Brokers to ask first, comma separated")
     security_protocol: str = Field(description="PLAINTEXT or SASL_SSL")
     api_key: str = Field(default="", description="SASL user")
-    api_secret: str = Field(default="", description="SASL password")
+    api_secret: str = Field(repr=False, default="", description="SASL password")
     bars_topic: str = Field(description="Topic of the second bars")
     gaps_topic: str = Field(description="Topic of the gap records")
     dead_letter_topic: str = Field(description="Topic of what could not be understood")

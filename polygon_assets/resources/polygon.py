@@ -23,7 +23,7 @@ class Polygon(dg.ConfigurableResource[Any]):
     """The vendor, and the clock of the market."""
 
     rest_url: str = Field(description="REST base address")
-    api_key: str = Field(description="API key, sent as a bearer token")
+    api_key: str = Field(repr=False, description="API key, sent as a bearer token")
 
     def client(self, retries: int = 3) -> "RESTClient":
         """The official client. It retries, and follows pages by itself."""

@@ -34,8 +34,10 @@ class Warehouse(dg.ConfigurableResource[Any]):
 
     account: str = Field(description="Account identifier")
     user: str = Field(description="User")
-    password: str | None = Field(default=None, description="Password")
-    private_key: str | None = Field(default=None, description="PEM text, or base64 of it")
+    password: str | None = Field(repr=False, default=None, description="Password")
+    private_key: str | None = Field(
+        repr=False, default=None, description="PEM text, or base64 of it"
+    )
     role: str = Field(description="Role")
     warehouse: str = Field(description="Warehouse")
     database: str | None = Field(default=None, description="Current database of its sessions")

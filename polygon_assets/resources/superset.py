@@ -146,7 +146,7 @@ class Superset(dg.ConfigurableResource[Any]):
     target: str = Field(description="superset or preset")
     url: str = Field(description="Address")
     user: str = Field(description="User; for Preset the name of an API token")
-    password: str = Field(description="Password; for Preset the token's secret")
+    password: str = Field(repr=False, description="Password; for Preset the token's secret")
     preset_api_url: str = Field(description="Where Preset gives access to API tokens")
 
     @property
@@ -230,12 +230,20 @@ def superset() -> Superset:
 
 def _send(http: requests.Session, method: str, url: str, **more: Any) -> requests.Response:
     try:
-        return http.request(method, url, timeout=TIMEOUT_SECONDS, **more)
+        # A redirect would take passwords in the body along to an address that nobody has set.
+        answer = http.request(method, url, timeout=TIMEOUT_SECONDS, allow_redirects=False, **more)
     except requests.RequestException as error:
         raise ServiceUnreachableError(
             f"No dashboards are served at {url.partition('/api/')[0]} ({type(error).__name__}): "
             "start them with `polygon up --bi`, or set DASHBOARDS_URL."
         ) from None
+    if answer.is_redirect:
+        elsewhere = urlsplit(answer.headers["Location"])
+        raise SupersetError(
+            f"{url.partition('/api/')[0]} sends on to {elsewhere.scheme}://{elsewhere.hostname}: "
+            "set the variable with this address to where the dashboards really are."
+        )
+    return answer
 
 
 def _problem(answer: requests.Response) -> str:

@@ -17,6 +17,7 @@ from polygon_assets.sandbox.layout import (
     KAFKA_VARIABLE,
     PORT_VARIABLE,
     SandboxLayout,
+    own_folder,
 )
 from polygon_assets.sandbox.lifeline import LIFELINE_VARIABLE
 from polygon_assets.sandbox.processes import end_all, sandbox_processes
@@ -101,7 +102,7 @@ class Sandbox:
             bi: Start Superset, too; its environment must be installed.
             detach: Let the sandbox outlive this process.
         """
-        self.layout.root.mkdir(parents=True, exist_ok=True)
+        own_folder(self.layout.root)
         self.layout.state_file.unlink(missing_ok=True)
         # Here and not in the supervisor: it would outlive a parent that is killed before.
         self.layout.keep_file.unlink(missing_ok=True)

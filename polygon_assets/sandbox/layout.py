@@ -131,6 +131,11 @@ class SandboxLayout:
         }
 
 
+def own_folder(root: Path) -> None:
+    """Make a sandbox's folder where it is missing: other users of the machine see nothing of it."""
+    root.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
 def sandbox_layout() -> SandboxLayout:
     """The sandbox that the environment names; without variables, the one of this checkout.
 

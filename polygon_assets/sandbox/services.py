@@ -112,8 +112,8 @@ def servers(layout: SandboxLayout, symbols: str) -> list[Service]:
 
 def dagster_ui(layout: SandboxLayout) -> Service:
     """Dagster's UI and daemon."""
-    dg = Path(sys.executable).with_name("dg")
-    command = [str(dg), "dev", "-w", "workspace.yaml", "-h", "127.0.0.1", "-p"]
+    command = [sys.executable, "-m", "polygon_assets.sandbox.dagster_ui"]
+    command += ["-w", "workspace.yaml", "-h", "127.0.0.1", "-p"]
     # The UI knows nothing of the sandbox, so its runner ends it together with its children.
     return Service(
         UI,

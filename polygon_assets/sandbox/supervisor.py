@@ -22,6 +22,7 @@ from polygon_assets.sandbox.layout import (
     PORT_VARIABLE,
     UI,
     SandboxLayout,
+    own_folder,
     sandbox_layout,
 )
 from polygon_assets.sandbox.lifeline import watch_parent
@@ -69,7 +70,7 @@ class Supervisor:
 
     def run(self) -> int:
         """Run until a signal; returns the exit code."""
-        self.layout.root.mkdir(parents=True, exist_ok=True)
+        own_folder(self.layout.root)
         lock = self._lock()
         self.lifeline_read, self.lifeline_write = os.pipe()
         try:

@@ -204,6 +204,7 @@ class VendorSession(WSListener):
                     lambda: self,
                     url,
                     enable_auto_ping=True,
+                    max_redirects=0,  # the key goes to the address that was set, and no other
                     max_frame_size=MAX_FRAME_BYTES,
                     logger_name=log,
                 )

@@ -65,7 +65,7 @@ Tables that one sync or step fills share its seconds.
 
 | result | check | severity | blocking | message |
 | --- | --- | --- | --- | --- |
-| **failed** | `marts/market/fct_daily_bars:sane` | ERROR | no | 3 rows \\| of &lt;AAPL> |
+| **failed** | `marts/market/fct_daily_bars:sane` | ERROR | no | `3 rows \\| of <AAPL>` |
 | warned | `staging/market/stg_daily_bars:sane` | WARN | no | A little late. |
 
 <details><summary>1 passed</summary>

@@ -28,6 +28,7 @@ from polygon_assets.sandbox.airbyte.routes_objects import ObjectRoutes
 from polygon_assets.sandbox.airbyte.store import Job, JobRunningError, Store
 from polygon_assets.sandbox.airbyte.tokens import TOKEN_SECONDS, Tokens
 from polygon_assets.sandbox.airbyte.workspace import Workspace
+from polygon_assets.sandbox.web_pages import OwnPagesOnly
 
 PUBLIC = "/api/public/v1"
 CONFIG = "/api/v1"
@@ -65,6 +66,7 @@ class Api:
             exception_handlers={RefusedError: answer_problem, HTTPException: answer_unknown_route},
         )
         application.add_middleware(BaseHTTPMiddleware, dispatch=self._authorize)
+        application.add_middleware(OwnPagesOnly)
         return application
 
     async def _authorize(

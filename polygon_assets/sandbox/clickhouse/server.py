@@ -32,9 +32,11 @@ from polygon_assets.sandbox.clickhouse.response import (
 from polygon_assets.sandbox.clickhouse.sessions import Sessions
 from polygon_assets.sandbox.clickhouse.spool import Spool
 from polygon_assets.sandbox.server_start import HOST
+from polygon_assets.sandbox.web_pages import refusal
 
 _IDLE_CONNECTION_SECONDS = 300
 _QUERY_PATHS = ("/", "/query")
+PLAY_PATH = "/play"
 _HEALTH_PATHS = ("/ping", "/replicas_status")
 _NO_HANDLE = (
     "There is no handle %s. Use / or /play for queries, /ping and /healthz for health checks.\n"
@@ -129,10 +131,12 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """A health check, or a query that changes nothing."""
+        if self._refused():
+            return
         path = urlsplit(self.path)
         if path.path in _HEALTH_PATHS or (path.path == "/" and not path.query):
             send(self, 200, b"Ok.\n", {"Content-Type": "text/html; charset=UTF-8"})
-        elif path.path == "/play":
+        elif path.path == PLAY_PATH:
             send(self, 200, PAGE, {"Content-Type": "text/html; charset=UTF-8"})
         elif path.path == "/healthz":
             engine = self._server.backend.engine
@@ -145,8 +149,20 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         """A query."""
+        if self._refused():
+            return
         with self._server.request_in_progress():
             self._answer()
+
+    def _refused(self) -> bool:
+        """Whether this is a request of a foreign web page, which has its answer then."""
+        # A query runs by GET, too, so only the page where one is typed in may be linked to.
+        path = urlsplit(self.path).path
+        text = refusal(self.headers.get, self.command, path, pages=(PLAY_PATH,))
+        if text:
+            self.close_connection = True  # its body is not read
+            send(self, 403, text.encode(), {"Content-Type": "text/plain"})
+        return bool(text)
 
     def _answer(self) -> None:
         body: RequestBody | None = None

@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -20,6 +21,7 @@ from polygon_assets.sandbox.ecs.errors import EcsError
 from polygon_assets.sandbox.ecs.scheduler import Scheduler
 from polygon_assets.sandbox.ecs.state import State
 from polygon_assets.sandbox.ecs.tasks import Slowness
+from polygon_assets.sandbox.web_pages import OwnPagesOnly
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +63,9 @@ def build_app(folder: Path, state: State, slowness: Slowness) -> Starlette:
         return JSONResponse({"status": "ok", "tasks": running, "services": services})
 
     return Starlette(
-        routes=[Route("/", act, methods=["POST"]), Route("/healthz", healthz)], lifespan=lifespan
+        routes=[Route("/", act, methods=["POST"]), Route("/healthz", healthz)],
+        middleware=[Middleware(OwnPagesOnly)],
+        lifespan=lifespan,
     )
 
 

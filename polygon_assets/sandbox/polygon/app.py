@@ -36,6 +36,7 @@ from polygon_assets.sandbox.polygon.shorts_rest import ShortEndpoints
 from polygon_assets.sandbox.polygon.status_rest import StatusEndpoints
 from polygon_assets.sandbox.polygon.ticks_rest import TickEndpoints
 from polygon_assets.sandbox.polygon.websocket import SERVED_CHANNELS, StocksSocket
+from polygon_assets.sandbox.web_pages import OwnPagesOnly
 
 
 @dataclass(frozen=True)
@@ -100,6 +101,7 @@ def create_app(settings: Settings) -> Starlette:
         routes=[route for group in groups for route in group.routes()]
         + [WebSocketRoute("/stocks", stocks.serve)],
         middleware=[
+            Middleware(OwnPagesOnly),
             Middleware(SignedRequests, bucket=bucket),
             Middleware(KeyGuard, key=settings.key),
             Middleware(RateLimit, requests_per_minute=settings.requests_per_minute),

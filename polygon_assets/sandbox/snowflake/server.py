@@ -11,6 +11,7 @@ from snowflake.connector.errors import Error
 from sqlglot import exp
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -21,6 +22,7 @@ from polygon_assets.sandbox.snowflake.names import stored
 from polygon_assets.sandbox.snowflake.session import Session, Warehouse
 from polygon_assets.sandbox.snowflake.storage import data_bytes
 from polygon_assets.sandbox.snowflake.uploads import BUCKET_PATH, Upload
+from polygon_assets.sandbox.web_pages import OwnPagesOnly
 
 _log = logging.getLogger(__name__)
 
@@ -46,6 +48,7 @@ class SnowflakeServer:
         """The application for an ASGI server."""
         post = ["POST"]
         return Starlette(
+            middleware=[Middleware(OwnPagesOnly)],
             routes=[
                 Route("/healthz", self.health),
                 Route("/session/v1/login-request", self.login, methods=post),
@@ -58,7 +61,7 @@ class SnowflakeServer:
                 Route("/telemetry/send", self.ignore, methods=post),
                 Route(BUCKET_PATH + "/{path:path}", self.upload, methods=["PUT"]),
                 Route("/{path:path}", self.unknown, methods=["GET", "POST", "PUT", "DELETE"]),
-            ]
+            ],
         )
 
     def interrupt(self) -> None:

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 from polygon_assets.sandbox.lifeline import follow_parent
 from polygon_assets.sandbox.server_start import HOST, StartError, own_directory
 from polygon_assets.sandbox.superset.metadata import Metadata, require_user
+from polygon_assets.sandbox.web_pages import own_pages_only
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -155,7 +156,7 @@ def serve(app: "Flask", listener: socket.socket) -> None:
                 self.cfg.set(name, value)
 
         def load(self) -> Any:
-            return app
+            return own_pages_only(app)
 
     # Memory that the collector does not touch stays shared between the two processes.
     gc.collect()
