@@ -11,6 +11,7 @@ from botocore.exceptions import ClientError
 from ecs_helpers import EcsServer, definition, ecs_client, process_exists, wait_until
 
 CLUSTER = "local"
+SECRET = "arn:aws:secretsmanager:us-east-1:1:secret:the-secret"
 
 
 @pytest.fixture
@@ -218,8 +219,8 @@ def test_the_environment_of_a_task(server, tmp_path):
             ["python", "-c", program],
             environment=[{"name": "OWN", "value": "1"}, {"name": "BOTH", "value": "definition"}],
             secrets=[
-                {"name": "KEY", "valueFrom": "arn:aws:ssm:us-east-1:1:parameter/x/THE_SECRET"},
-                {"name": "NONE", "valueFrom": "arn:aws:ssm:us-east-1:1:parameter/x/NOT_SET"},
+                {"name": "KEY", "valueFrom": f"{SECRET}:THE_SECRET::"},
+                {"name": "NONE", "valueFrom": f"{SECRET}:NOT_SET::"},
             ],
         )
     )
