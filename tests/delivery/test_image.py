@@ -7,9 +7,13 @@ import tempfile
 import tomllib
 import urllib.request
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from confluent_kafka import Producer
+from log_filters import matches
+from stack import Stack
 from support.dockerfile import Image, Instruction, build, read
 from support.program import free_port, wait_for
 from support.servers import server
@@ -21,7 +25,7 @@ DOCKERFILE = PROJECT_ROOT / "streaming" / "Dockerfile"
 STAGES = read(DOCKERFILE.read_text())
 FINAL = STAGES[-1]
 
-taken = [pytest.mark.slow, pytest.mark.xdist_group("image")]
+taken = [pytest.mark.slow, pytest.mark.timeout(600), pytest.mark.xdist_group("image")]
 
 
 def dockerfiles() -> list[Path]:
@@ -166,11 +170,6 @@ class TestSteps(Taken):
         assert "Read-only file system" in output
 
 
-def lines(output: str) -> list[dict]:
-    """The log, one JSON object a line, without what librdkafka writes by itself."""
-    return [json.loads(line) for line in output.splitlines() if not line.startswith("%")]
-
-
 class TestEntryPoints(Taken):
     @pytest.mark.parametrize("program", ["producer", "sink"])
     def test_a_wrong_setting_is_one_sentence(self, image: Image, program: str) -> None:
@@ -178,6 +177,7 @@ class TestEntryPoints(Taken):
         code, output = image.run(["python", "-m", f"polygon_stream.{program}"], **wrong)
         assert code == 1
         assert "greater than 0" in json.loads(output)["message"]
+        assert matches('{ $.level = "ERROR" || $.level = "CRITICAL" }', output)
 
     def test_the_backfill_tells_its_arguments(self, image: Image) -> None:
         code, output = image.run(["python", "-m", "polygon_stream.backfill", "--help"])
@@ -195,40 +195,100 @@ class TestEntryPoints(Taken):
         assert "there is no /healthz" in output
 
 
-def ask(url: str, body: dict[str, object] | None = None) -> dict:
+def ask(url: str, body: dict[str, object] | None = None, method: str | None = None) -> dict:
     data = json.dumps(body).encode() if body else None
-    with urllib.request.urlopen(url, data, timeout=10) as answer:
+    request = urllib.request.Request(url, data, method=method)
+    with urllib.request.urlopen(request, timeout=10) as answer:
         return json.load(answer)
 
 
+@dataclass
+class Streaming:
+    """Producer and sink of the image, between the simulated vendor and ClickHouse.
+
+    Attributes:
+        vendor: Address of the simulated vendor.
+        ports: Of /healthz, by program.
+        running: The programs.
+    """
+
+    image: Image
+    chain: Chain
+    vendor: str
+    ports: dict[str, str] = field(default_factory=dict[str, str])
+    running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+
+    def start(self) -> None:
+        # Nobody tells the producer whether the market is open, so that silence is news to it.
+        nowhere = "http://127.0.0.1:1"
+        own = self.chain.environment(f"{self.vendor.replace('http', 'ws')}/stocks", nowhere)
+        sink = ["python", "-m", "polygon_stream.sink"]
+        for name, command in (("producer", self.image.command), ("sink", sink)):
+            self.ports[name] = port = str(free_port())
+            self.running[name] = self.image.start(
+                command, **own, STREAM_HEALTH_PORT=port, POLYGON_STREAM_IDLE_SECONDS="2"
+            )
+
+    def facts(self, name: str) -> dict:
+        return ask(f"http://127.0.0.1:{self.ports[name]}/healthz")
+
+    def stop(self) -> dict[str, tuple[int, str]]:
+        """Name -> exit code and output."""
+        for process in self.running.values():
+            process.terminate()
+        texts = {
+            name: process.communicate(timeout=90)[0].decode()
+            for name, process in self.running.items()
+        }
+        return {name: (self.running[name].returncode, text) for name, text in texts.items()}
+
+
+def broken(streaming: Streaming) -> None:
+    """Bring about what the stack has alarms for."""
+    chain = streaming.chain
+    kafka = Producer(chain.settings.client_config())
+    kafka.produce(chain.topics.agg_1s, b"no JSON", b"IBM")
+    assert kafka.flush(20) == 0
+    wait_for(lambda: streaming.facts("sink")["dead_letters"], "a dead letter")
+    chain.clickhouse.kill()
+    kafka.produce(chain.topics.agg_1s, b"no JSON", b"IBM")
+    assert kafka.flush(20) == 0
+    wait_for(lambda: streaming.facts("sink")["state"] == "retrying", "a failed write")
+    ask(f"{streaming.vendor}/sandbox/replay", method="DELETE")
+    wait_for(lambda: streaming.facts("producer")["reconnects"], "a silence")
+
+
 class TestSmoke(Taken):
-    def test_a_session_goes_through_producer_and_sink(self, image: Image, tmp_path: Path) -> None:
+    def test_a_session_goes_through_and_the_alarms_see_what_is_wrong(
+        self, image: Image, stack: Stack, tmp_path: Path
+    ) -> None:
         """With the simulated vendor and the embedded Kafka; the probe says that both are well."""
-        with server("polygon", tmp_path, "--symbols", "5") as vendor, Chain(tmp_path) as chain:
-            url = f"http://127.0.0.1:{vendor}"
-            own = chain.environment(f"ws://127.0.0.1:{vendor}/stocks", url)
-            ask(f"{url}/sandbox/replay", {"session": "2005-02-28", "speed": 3_600})
-            ports = [str(free_port()), str(free_port())]
-            running = [
-                image.start(command, **own, STREAM_HEALTH_PORT=port)
-                for command, port in zip(
-                    (image.command, ["python", "-m", "polygon_stream.sink"]), ports, strict=True
-                )
-            ]
+        with server("polygon", tmp_path, "--symbols", "5") as port, Chain(tmp_path) as chain:
+            streaming = Streaming(image, chain, f"http://127.0.0.1:{port}")
+            order = {"session": "2005-02-28", "speed": 600}
+            ask(f"{streaming.vendor}/sandbox/replay", order)
             try:
-                wait_for(lambda: sum(chain.ends(chain.topics.agg_1s).values()) > 1000, "events")
+                streaming.start()
                 count = "SELECT count() FROM {db}.bars_1s"
+                wait_for(lambda: sum(chain.ends(chain.topics.agg_1s).values()) > 1000, "events")
                 wait_for(lambda: chain.query(count)[0][0] > 1000, "rows")
-                for port in ports:
+                for port in streaming.ports.values():
                     assert image.run(image.probe, STREAM_HEALTH_PORT=port) == (0, "")
+                broken(streaming)
             finally:
-                for process in running:
-                    process.terminate()
-                outputs = [process.communicate(timeout=60)[0].decode() for process in running]
-            assert [process.returncode for process in running] == [0, 0], outputs
-            assert "Read-only" not in "".join(outputs)
-            assert "streaming A.*" in [line["message"] for line in lines(outputs[0])]
-            assert lines(outputs[1]) == []
+                ended = streaming.stop()
+        assert [code for code, _ in ended.values()] == [0, 0], ended
+        text = "".join(text for _, text in ended.values())
+        assert "Read-only" not in text
+        counted = {
+            one["metricTransformations"][0]["metricName"]: [
+                line for line in text.splitlines() if matches(one["filterPattern"], line)
+            ]
+            for one in stack.facts["filters"]
+        }
+        assert {name for name, found in counted.items() if found} == {
+            "DeadLetters", "FailedWrites", "Silences",
+        }  # fmt: skip
 
     def test_a_producer_without_a_stream_is_unhealthy(self, image: Image, tmp_path: Path) -> None:
         with server("kafka", tmp_path) as kafka:
