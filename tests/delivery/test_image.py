@@ -5,13 +5,11 @@ import shutil
 import subprocess
 import tempfile
 import tomllib
-import urllib.request
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from confluent_kafka import Producer
+from image_streaming import Streaming, ask, broken
 from log_filters import matches
 from stack import Stack
 from support.dockerfile import Image, Instruction, build, read
@@ -193,69 +191,6 @@ class TestEntryPoints(Taken):
         code, output = image.run(image.probe, STREAM_HEALTH_PORT="0")
         assert code == 1
         assert "there is no /healthz" in output
-
-
-def ask(url: str, body: dict[str, object] | None = None, method: str | None = None) -> dict:
-    data = json.dumps(body).encode() if body else None
-    request = urllib.request.Request(url, data, method=method)
-    with urllib.request.urlopen(request, timeout=10) as answer:
-        return json.load(answer)
-
-
-@dataclass
-class Streaming:
-    """Producer and sink of the image, between the simulated vendor and ClickHouse.
-
-    Attributes:
-        vendor: Address of the simulated vendor.
-        ports: Of /healthz, by program.
-        running: The programs.
-    """
-
-    image: Image
-    chain: Chain
-    vendor: str
-    ports: dict[str, str] = field(default_factory=dict[str, str])
-    running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
-
-    def start(self) -> None:
-        # Nobody tells the producer whether the market is open, so that silence is news to it.
-        nowhere = "http://127.0.0.1:1"
-        own = self.chain.environment(f"{self.vendor.replace('http', 'ws')}/stocks", nowhere)
-        sink = ["python", "-m", "polygon_stream.sink"]
-        for name, command in (("producer", self.image.command), ("sink", sink)):
-            self.ports[name] = port = str(free_port())
-            self.running[name] = self.image.start(
-                command, **own, STREAM_HEALTH_PORT=port, POLYGON_STREAM_IDLE_SECONDS="2"
-            )
-
-    def facts(self, name: str) -> dict:
-        return ask(f"http://127.0.0.1:{self.ports[name]}/healthz")
-
-    def stop(self) -> dict[str, tuple[int, str]]:
-        """Name -> exit code and output."""
-        for process in self.running.values():
-            process.terminate()
-        texts = {
-            name: process.communicate(timeout=90)[0].decode()
-            for name, process in self.running.items()
-        }
-        return {name: (self.running[name].returncode, text) for name, text in texts.items()}
-
-
-def broken(streaming: Streaming) -> None:
-    """Bring about what the stack has alarms for."""
-    chain = streaming.chain
-    kafka = Producer(chain.settings.client_config())
-    kafka.produce(chain.topics.agg_1s, b"no JSON", b"IBM")
-    assert kafka.flush(20) == 0
-    wait_for(lambda: streaming.facts("sink")["dead_letters"], "a dead letter")
-    chain.clickhouse.kill()
-    kafka.produce(chain.topics.agg_1s, b"no JSON", b"IBM")
-    assert kafka.flush(20) == 0
-    wait_for(lambda: streaming.facts("sink")["state"] == "retrying", "a failed write")
-    ask(f"{streaming.vendor}/sandbox/replay", method="DELETE")
-    wait_for(lambda: streaming.facts("producer")["reconnects"], "a silence")
 
 
 class TestSmoke(Taken):

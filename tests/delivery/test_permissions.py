@@ -74,6 +74,9 @@ def calls(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Calls]:
             patch.setenv("AWS_SECRET_ACCESS_KEY", "sandbox")
             production = platform(PROD).stream_services.process_config_and_initialize()
             client: Any = production.client()
+            client.create_cluster(clusterName=production.cluster)
+            with pytest.raises(ValueError, match="run polygon bootstrap"):
+                production.roll("polygon-stream@sha256:newer")
             with recorded(client) as dagster:
                 _work_as_dagster(production)
             before = _definition(production)

@@ -240,6 +240,13 @@ def test_the_environment_of_a_task(server, tmp_path):
     assert "THE_SECRET" in environment
 
 
+def test_a_secret_that_the_sandbox_does_not_know_is_refused(server):
+    other = [{"name": "KEY", "valueFrom": "arn:aws:ssm:us-east-1:1:parameter/x/THE_SECRET"}]
+    server.client.register_task_definition(**definition("program", ["python"], secrets=other))
+    with pytest.raises(ClientError, match="is not a JSON key of a secret"):
+        server.client.run_task(cluster=CLUSTER, taskDefinition="program")
+
+
 def test_output_goes_to_the_log_of_the_task(server):
     server.client.register_task_definition(**definition("program", ["python", "-c", "print(12)"]))
     (task,) = server.client.run_task(cluster=CLUSTER, taskDefinition="program")["tasks"]
