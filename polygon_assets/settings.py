@@ -153,7 +153,7 @@ class EcsSettings(BaseSettings):
 
 
 class StreamTaskSettings(BaseSettings):
-    """The ECS tasks of the stream: image, network, roles, secrets."""
+    """The ECS tasks of the stream: image, size, network, roles, secrets."""
 
     model_config = SettingsConfigDict(env_prefix="STREAM_", extra="ignore")
 
@@ -161,6 +161,16 @@ class StreamTaskSettings(BaseSettings):
         default="polygon-stream",
         description="Image of the producer and the sink",
         examples=["123456789012.dkr.ecr.us-east-1.amazonaws.com/polygon-stream@sha256:..."],
+    )
+    task_cpu: int = Field(
+        default=512,
+        ge=256,
+        description="CPU units of each task, 1024 are a vCPU: 512 for the whole market, 256 for "
+        "hundreds of symbols",
+        examples=["256"],
+    )
+    task_memory: int = Field(
+        default=1024, gt=0, description="Memory of each task in MiB, as Fargate allows with the CPU"
     )
     subnets: str = Field(
         default="subnet-sandbox",
@@ -179,14 +189,20 @@ class StreamTaskSettings(BaseSettings):
     )
     task_role_arn: str = Field(
         default="arn:aws:iam::000000000000:role/sandbox",
-        description="Role of the programs",
+        description="Role of the producer, for a channels file in S3; the sink needs none",
         examples=["arn:aws:iam::123456789012:role/polygon-stream"],
     )
     log_group: str = Field(default="/polygon/stream", description="CloudWatch log group")
-    secrets_prefix: str = Field(
-        default="arn:aws:ssm:us-east-1:000000000000:parameter/sandbox",
-        description="In front of each secret's name in the SSM parameter store",
-        examples=["arn:aws:ssm:us-east-1:123456789012:parameter/polygon"],
+    producer_secret_arn: str = Field(
+        default="arn:aws:secretsmanager:us-east-1:000000000000:secret:sandbox",
+        description="Secrets Manager: JSON with POLYGON_API_KEY, KAFKA_API_KEY, KAFKA_API_SECRET",
+        examples=["arn:aws:secretsmanager:us-east-1:123456789012:secret:polygon/producer-a1b2c3"],
+    )
+    sink_secret_arn: str = Field(
+        default="arn:aws:secretsmanager:us-east-1:000000000000:secret:sandbox",
+        description="Secrets Manager: JSON with KAFKA_API_KEY, KAFKA_API_SECRET, CLICKHOUSE_USER, "
+        "CLICKHOUSE_PASSWORD",
+        examples=["arn:aws:secretsmanager:us-east-1:123456789012:secret:polygon/sink-a1b2c3"],
     )
     producer_health_port: int = Field(
         default=18106, description="Port of the producer's /healthz", examples=["8080"]

@@ -17,17 +17,19 @@ def task_variables(names: Names) -> dict[str, dict[str, str]]:
     kafka, stream = KafkaSettings(), StreamSettings()
     common = {
         "image": tasks.image,
+        "cpu": str(tasks.task_cpu),
+        "memory": str(tasks.task_memory),
         "execution_role_arn": tasks.execution_role_arn,
-        "task_role_arn": tasks.task_role_arn,
         "region": EcsSettings().aws_region,
         "log_group": tasks.log_group,
-        "secrets_prefix": tasks.secrets_prefix,
         "kafka_bootstrap_servers": kafka.bootstrap_servers,
         "kafka_security_protocol": kafka.security_protocol,
         "topic_prefix": names.topic_prefix,
     }
     producer = {
         "family": f"{names.ecs_cluster}-producer",
+        "task_role_arn": tasks.task_role_arn,
+        "secret_arn": tasks.producer_secret_arn,
         "health_port": str(tasks.producer_health_port),
         "ws_url": PolygonSettings().ws_url,
         "rest_url": PolygonSettings().rest_url,
@@ -36,6 +38,7 @@ def task_variables(names: Names) -> dict[str, dict[str, str]]:
     }
     sink = {
         "family": f"{names.ecs_cluster}-sink",
+        "secret_arn": tasks.sink_secret_arn,
         "health_port": str(tasks.sink_health_port),
         "consumer_group": names.consumer_group,
         "clickhouse_url": ClickHouseSettings().url,

@@ -137,6 +137,18 @@ def bootstrap() -> None:
 
 
 @app.command()
+def roll(
+    image: Annotated[str, typer.Argument(help="With its digest: REPOSITORY@sha256:...")],
+) -> None:
+    """Run another image of the stream in the services that bootstrap has made."""
+    from polygon_assets.env import deployment_names
+    from polygon_assets.resources.ecs import stream_services
+
+    stream_services(deployment_names()).process_config_and_initialize().roll(image)
+    console.print(f"✓ {image}")
+
+
+@app.command()
 def migrate(
     *, dry_run: Annotated[bool, typer.Option(help="Only show what would be applied.")] = False
 ) -> None:

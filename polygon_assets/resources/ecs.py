@@ -156,13 +156,13 @@ class StreamServices(AwsResource):
         Args:
             variables: Service -> values of the placeholders in ``streaming/ecs/<service>.json``.
         """
-        self.client().create_cluster(clusterName=self.cluster)  # pyright: ignore[reportAttributeAccessIssue]
+        client: Any = self.client()
+        with explained(ECS):
+            client.create_cluster(clusterName=self.cluster)
         known = self._describe()
         for name in SERVICES:
             template = json.loads((TASK_DEFINITIONS / f"{name}.json").read_text())
-            definition = filled(template, variables[name])
-            registered = self.client().register_task_definition(**definition)  # pyright: ignore[reportAttributeAccessIssue]
-            arn = registered["taskDefinition"]["taskDefinitionArn"]
+            arn = self._register(filled(template, variables[name]))
             if name in known:
                 self._update(name, arn, known[name]["desiredCount"])
             else:
@@ -175,6 +175,46 @@ class StreamServices(AwsResource):
                     networkConfiguration={"awsvpcConfiguration": self._network()},
                     deploymentConfiguration=NEVER_TWO,
                 )
+
+    def roll(self, image: str) -> None:
+        """Run another image in both services. All else stays as it is registered.
+
+        Args:
+            image: With its digest.
+
+        Raises:
+            ValueError: A service does not exist.
+        """
+        known = self._describe()
+        for name in SERVICES:
+            if name not in known:
+                raise ValueError(
+                    f"The ECS cluster {self.cluster} has no service {name}: run polygon bootstrap."
+                )
+        for name in SERVICES:
+            definition = self._definition(known[name]["taskDefinition"])
+            for container in definition["containerDefinitions"]:
+                container["image"] = image
+            self._update(name, self._register(definition), known[name]["desiredCount"])
+
+    def _definition(self, arn: str) -> dict[str, Any]:
+        """A registered task definition, as it would be registered again."""
+        client: Any = self.client()
+        with explained(ECS):
+            found = client.describe_task_definition(taskDefinition=arn)["taskDefinition"]
+        action = client.meta.service_model.operation_model("RegisterTaskDefinition")
+        return {name: found[name] for name in action.input_shape.members if name in found}
+
+    def _register(self, definition: Mapping[str, Any]) -> str:
+        """Register a task definition.
+
+        Returns:
+            Its ARN.
+        """
+        client: Any = self.client()
+        with explained(ECS):
+            registered = client.register_task_definition(**definition)
+        return registered["taskDefinition"]["taskDefinitionArn"]
 
     def _update(self, service: str, definition: str, desired: int) -> None:
         """Run another task definition; a producer ends before the next one starts."""

@@ -123,6 +123,8 @@ class Flusher:
     def _report(self, batches: Sequence[Batch]) -> None:
         rejects = [r for b in batches if b.channel is not DEAD_LETTER for r in b.rejects]
         self._dead_letters.send(rejects)
+        if rejects:
+            log.warning("dead letters: %d, such as %s", len(rejects), rejects[0].reason)
         for batch in batches:
             if batch.channel is DEAD_LETTER and batch.rejects:
                 log.error("dead letters that are no rows: %s", batch.rejects[0].reason)

@@ -129,7 +129,12 @@ def test_every_secret_setting_is_known() -> None:
 
 
 def test_a_setting_that_sounds_like_a_secret_is_one() -> None:
-    plain = {"POLYGON_API_KEY", "KAFKA_API_KEY", "STREAM_SECRETS_PREFIX"} - SECRETS.keys()
+    plain = {
+        "POLYGON_API_KEY",
+        "KAFKA_API_KEY",
+        "STREAM_PRODUCER_SECRET_ARN",
+        "STREAM_SINK_SECRET_ARN",
+    } - SECRETS.keys()
     words = ("PASSWORD", "SECRET", "PRIVATE_KEY", "API_KEY", "WEBHOOK", "TOKEN")
     named = {
         f"{kind.model_config.get('env_prefix') or ''}{field}".upper()

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import os
+import re
 import signal
 import sys
 import time
@@ -21,6 +22,7 @@ log = logging.getLogger(__name__)
 
 DEFAULT_STOP_TIMEOUT = 30
 _STOPPED_TASKS_KEPT = 100
+_SECRET = re.compile(r"arn:aws[^:]*:secretsmanager:[^:]*:[^:]*:secret:[^:]+:([^:]+):[^:]*:[^:]*")
 
 
 class Task:
@@ -243,10 +245,10 @@ def command_and_environment(
 
     ``python`` as the first word is this interpreter. The environment is the server's, then the
     definition's, then the overrides'. A secret has the value of the server's variable that is
-    named like the last part of its ``valueFrom``; without such a variable it is left out.
+    named like the JSON key in its ``valueFrom``; without such a variable it is left out.
 
     Raises:
-        EcsError: There is no command.
+        EcsError: There is no command, or a secret names no JSON key.
     """
     container = definition.container
     override: dict[str, Any] = next(
@@ -271,9 +273,24 @@ def command_and_environment(
     environment = dict(os.environ)
     environment.pop(LIFELINE_VARIABLE, None)
     for secret in container.get("secrets") or []:
-        value = os.environ.get(str(secret["valueFrom"]).rpartition("/")[2])
+        value = os.environ.get(_json_key(str(secret["valueFrom"])))
         if value is not None:
             environment[secret["name"]] = value
     for entry in [*(container.get("environment") or []), *(override.get("environment") or [])]:
         environment[entry["name"]] = entry["value"]
     return command, environment
+
+
+def _json_key(value_from: str) -> str:
+    """The key that a reference to a secret of Secrets Manager names.
+
+    Raises:
+        EcsError: It names none.
+    """
+    found = _SECRET.fullmatch(value_from)
+    if found is None:
+        raise client_error(
+            f"{value_from} is not a JSON key of a secret (arn:aws:secretsmanager:REGION:ACCOUNT:"
+            "secret:NAME:KEY:STAGE:VERSION, the last two may be empty): the sandbox knows no other."
+        )
+    return found[1]

@@ -11,6 +11,7 @@ from botocore.exceptions import ClientError
 from ecs_helpers import EcsServer, definition, ecs_client, process_exists, wait_until
 
 CLUSTER = "local"
+SECRET = "arn:aws:secretsmanager:us-east-1:1:secret:the-secret"
 
 
 @pytest.fixture
@@ -218,8 +219,8 @@ def test_the_environment_of_a_task(server, tmp_path):
             ["python", "-c", program],
             environment=[{"name": "OWN", "value": "1"}, {"name": "BOTH", "value": "definition"}],
             secrets=[
-                {"name": "KEY", "valueFrom": "arn:aws:ssm:us-east-1:1:parameter/x/THE_SECRET"},
-                {"name": "NONE", "valueFrom": "arn:aws:ssm:us-east-1:1:parameter/x/NOT_SET"},
+                {"name": "KEY", "valueFrom": f"{SECRET}:THE_SECRET::"},
+                {"name": "NONE", "valueFrom": f"{SECRET}:NOT_SET::"},
             ],
         )
     )
@@ -237,6 +238,13 @@ def test_the_environment_of_a_task(server, tmp_path):
     assert environment["KEY"] == "from the server"
     assert "NONE" not in environment
     assert "THE_SECRET" in environment
+
+
+def test_a_secret_that_the_sandbox_does_not_know_is_refused(server):
+    other = [{"name": "KEY", "valueFrom": "arn:aws:ssm:us-east-1:1:parameter/x/THE_SECRET"}]
+    server.client.register_task_definition(**definition("program", ["python"], secrets=other))
+    with pytest.raises(ClientError, match="is not a JSON key of a secret"):
+        server.client.run_task(cluster=CLUSTER, taskDefinition="program")
 
 
 def test_output_goes_to_the_log_of_the_task(server):
