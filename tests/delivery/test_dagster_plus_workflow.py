@@ -163,7 +163,7 @@ def test_the_drop_runs_reviewed_code_in_production() -> None:
 
 
 def test_uv_is_the_same_everywhere() -> None:
-    dockerfile = (PROJECT_ROOT / "polygon_assets" / "Dockerfile").read_text()
-    image = re.findall(r"astral-sh/uv:(\S+) ", dockerfile)
+    requirements = (PROJECT_ROOT / "streaming" / "build-requirements.txt").read_text()
+    image = re.findall(r"^uv==(\S+)", requirements, re.MULTILINE)
     used = re.findall(r"setup-uv@.*?version: (\S+)", WORKFLOW.read_text(), re.DOTALL)
     assert len({*image, *used}) == 1
