@@ -34,6 +34,11 @@ topics = typer.Typer(
 )
 app.add_typer(topics, name="topics")
 
+stream = typer.Typer(
+    help="The stream's programs.", no_args_is_help=True, pretty_exceptions_enable=False
+)
+app.add_typer(stream, name="stream")
+
 app.add_typer(dashboards, name="dashboards")
 
 Sessions = Annotated[
@@ -239,6 +244,14 @@ def apply_topics(
     from polygon_assets.cli.topics import apply_topics as run
 
     raise typer.Exit(run(dry_run=dry_run, grow=grow))
+
+
+@stream.command("deploy")
+def deploy_stream() -> None:
+    """Run the image of STREAM_IMAGE in ECS; a producer that runs is stopped first."""
+    from polygon_assets.cli.stream import deploy_stream as run
+
+    raise typer.Exit(run())
 
 
 def main() -> None:
