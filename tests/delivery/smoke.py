@@ -3,8 +3,8 @@
     uv run python tests/delivery/smoke.py [--image NAME]
 
 Vendor, Kafka and ClickHouse are the sandbox's. Without an image the programs are those of this
-environment. Ends with 0 if every event that was sent is in Kafka and the sink has stored them, and both
-programs end well.
+environment. Ends with 0 if every event that was sent is in Kafka, the sink has stored them, and
+both programs end well.
 """
 
 import argparse
@@ -69,13 +69,15 @@ def running(module: str, image: str, variables: dict[str, str]) -> Iterator[None
     program = ["python", "-m", f"polygon_stream.{module}"]
     command = [*_docker(image, own), *program] if image else program
     process = subprocess.Popen(command, env=os.environ | own)
-    try:
+
+    def healthy() -> bool:
+        if process.poll() is not None:
+            raise RuntimeError(f"the {module} ended with {process.returncode}")
         probe = [sys.executable, "-m", "polygon_stream.probe", port]
-        wait_for(
-            lambda: subprocess.run(probe, capture_output=True, check=False).returncode == 0,
-            f"a healthy {module}",
-            PATIENCE,
-        )
+        return subprocess.run(probe, capture_output=True, check=False).returncode == 0
+
+    try:
+        wait_for(healthy, f"a healthy {module}", PATIENCE)
         yield
     finally:
         process.send_signal(signal.SIGTERM)
