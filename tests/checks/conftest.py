@@ -1,10 +1,16 @@
-"""The sandbox's engines as processes, and the product's own resources that point to them."""
+"""The sandbox's engines as processes, and the product's own resources that point to them.
+
+ClickHouse is the sandbox's, or the server at TEST_CLICKHOUSE_URL, whose databases of the deployment
+`local` are dropped.
+"""
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 
 import pytest
 from checks_support import NAMES, variables
 from polygon_stream import schema
+from support.elsewhere import CLICKHOUSE, port_elsewhere
 from support.servers import server
 
 from polygon_assets.defs.raw import STREAM_TABLES
@@ -42,10 +48,16 @@ def snowflake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
 @pytest.fixture(scope="session")
 def clickhouse_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClickHouse]:
     """ClickHouse with the tables that `polygon bootstrap` makes, but for their constraints."""
-    with server("clickhouse", tmp_path_factory.mktemp("clickhouse")) as port:
+    with ExitStack() as stack:
+        port = port_elsewhere(CLICKHOUSE)
+        if port is None:
+            folder = tmp_path_factory.mktemp("clickhouse")
+            port = stack.enter_context(server("clickhouse", folder))
         with variables(CLICKHOUSE_URL=f"http://127.0.0.1:{port}"):
             resource = clickhouse(NAMES).process_config_and_initialize()
         with resource.client() as client:
+            for database in (resource.rollups, resource.ticks):
+                client.command(f"DROP DATABASE IF EXISTS {database} SYNC")
             schema.apply(client, schema.TICKS, {"database": resource.ticks})
             # A constraint keeps a bad row out before a rule can see it.
             for name in CONSTRAINTS:

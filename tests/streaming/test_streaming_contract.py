@@ -16,7 +16,7 @@ from polygon_stream.batches import Batch, Plan
 from polygon_stream.channels import CHANNELS, Channel
 from polygon_stream.settings import ClickHouseSettings
 from polygon_stream.tick_writer import TickWriter
-from streaming_helpers import bar, health, wait_until
+from streaming_helpers import bar
 
 CHANNEL = {channel.name: channel for channel in CHANNELS}
 topics = itertools.count()
@@ -52,7 +52,6 @@ class Arrived:
 
 @pytest.fixture(scope="session")
 def writer(clickhouse):
-    wait_until(lambda: health(clickhouse.port))
     writer = TickWriter(ClickHouseSettings(url=f"http://127.0.0.1:{clickhouse.port}"), "contract")
     yield writer
     writer.close()

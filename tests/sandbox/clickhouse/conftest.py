@@ -1,4 +1,8 @@
-"""A ClickHouse sandbox for the tests: a real process, on a free port."""
+"""A ClickHouse for the tests.
+
+Tests with ``gateway`` or ``start`` are about the sandbox's: a real process, on a free port. Those
+with ``client`` alone are the contract: they run on that, or on the server at TEST_CLICKHOUSE_URL.
+"""
 
 import os
 import socket
@@ -10,12 +14,14 @@ import urllib.request
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import clickhouse_connect
 import pytest
 from clickhouse_connect.driver.client import Client
+from support.elsewhere import CLICKHOUSE, port_elsewhere
 
 MODULE = "polygon_assets.sandbox.clickhouse"
 
@@ -90,10 +96,20 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Gateway]]:
 
 
 @pytest.fixture
-def database(gateway: Gateway) -> Iterator[str]:
+def connect(request: pytest.FixtureRequest) -> Callable[..., Client]:
+    """Makes clients of the contract's server."""
+    port = port_elsewhere(CLICKHOUSE)
+    if port is None or "gateway" in request.fixturenames:
+        gateway: Gateway = request.getfixturevalue("gateway")
+        return gateway.client
+    return partial(clickhouse_connect.get_client, host="127.0.0.1", port=port)
+
+
+@pytest.fixture
+def database(connect: Callable[..., Client]) -> Iterator[str]:
     """A database of the test's own."""
     name = f"test_{uuid.uuid4().hex}"
-    admin = gateway.client()
+    admin = connect()
     admin.command(f"CREATE DATABASE {name}")
     yield name
     admin.command(f"DROP DATABASE {name} SYNC")
@@ -101,8 +117,8 @@ def database(gateway: Gateway) -> Iterator[str]:
 
 
 @pytest.fixture
-def client(gateway: Gateway, database: str) -> Iterator[Client]:
+def client(connect: Callable[..., Client], database: str) -> Iterator[Client]:
     """A client of the test's own database."""
-    connected = gateway.client(database=database)
+    connected = connect(database=database)
     yield connected
     connected.close()

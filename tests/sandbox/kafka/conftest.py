@@ -1,7 +1,8 @@
 """A broker process for each test, and clients of it with short timeouts.
 
 Tests with the fixture ``kafka`` are the contract: they run against the embedded broker and against
-Apache Kafka. Those with ``broker`` are about the embedded one alone.
+Apache Kafka. Those with ``broker`` are about the embedded one alone. Apache Kafka is started here,
+or it is the one at TEST_KAFKA_BOOTSTRAP_SERVERS, which loses every topic.
 """
 
 import shutil
@@ -9,7 +10,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from kafka_brokers import ApacheProcess, BrokerProcess, wait_until
+from kafka_brokers import ApacheProcess, BrokerElsewhere, BrokerProcess, wait_until
+from support.elsewhere import KAFKA, port_elsewhere
 
 
 @pytest.fixture
@@ -39,6 +41,11 @@ def broker(brokers: Callable[..., BrokerProcess]) -> BrokerProcess:
 @pytest.fixture(scope="session")
 def apache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApacheProcess]:
     """Apache Kafka, started once; each test begins without topics and groups."""
+    if port := port_elsewhere(KAFKA):
+        elsewhere = BrokerElsewhere(port, tmp_path_factory.mktemp("elsewhere"))
+        elsewhere.clear()
+        yield elsewhere
+        return
     missing = [program for program in ("java", "mvn") if shutil.which(program) is None]
     if missing:
         pytest.skip(f"Apache Kafka needs {' and '.join(missing)} on the PATH")
@@ -62,6 +69,14 @@ def kafka(request: pytest.FixtureRequest) -> Iterator[BrokerProcess]:
     apache: ApacheProcess = request.getfixturevalue("apache")
     yield apache
     apache.clear()
+
+
+@pytest.fixture
+def killable(kafka: BrokerProcess) -> BrokerProcess:
+    """The same broker, for tests that kill it."""
+    if isinstance(kafka, BrokerElsewhere):
+        pytest.skip("a broker that was not started here is not killed here")
+    return kafka
 
 
 @pytest.fixture

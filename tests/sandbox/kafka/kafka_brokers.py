@@ -221,9 +221,13 @@ class ApacheProcess(BrokerProcess):
         self.process.wait(10)
 
     def clear(self) -> None:
-        """Delete every topic and group; a group goes when its last member has left."""
+        """Delete every topic and group, of a broker that a test has left killed, too."""
         if self.process is None or self.process.poll() is not None:
             self.start()
+        self._clear()
+
+    def _clear(self) -> None:
+        """Delete every topic and group; a group goes when its last member has left."""
         admin = self.admin()
         deadline = time.monotonic() + CLEAR_SECONDS
         while topics := list(self.partition_counts()):
@@ -239,3 +243,15 @@ class ApacheProcess(BrokerProcess):
                     future.result(10)
             time.sleep(0.2)
         self._admin = None  # it remembers the leaders of topics whose names come again
+
+
+class BrokerElsewhere(ApacheProcess):
+    """Apache Kafka that somebody else has started for these tests: nobody here can kill it."""
+
+    def __init__(self, port: int, empty: Path) -> None:
+        super().__init__(empty)
+        self.port = port
+
+    def clear(self) -> None:
+        """Delete every topic and group."""
+        self._clear()

@@ -36,6 +36,7 @@ def code_of(call) -> int:
     return caught.value.args[0].code()
 
 
+@pytest.mark.usefixtures("killable")
 def test_configurations_change_one_by_one(kafka, until):
     kafka.create("bars", 2, **{"retention.ms": "86400000", "max.message.bytes": "5000"})
     alter(kafka, ("retention.ms", "7200000", SET))

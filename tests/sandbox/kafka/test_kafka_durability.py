@@ -16,6 +16,7 @@ def log_file(broker) -> Path:
     return max((broker.directory / "topics").glob("*/0/*.log"))
 
 
+@pytest.mark.usefixtures("killable")
 def test_kill_in_the_middle_of_an_idempotent_producer_loses_and_repeats_nothing(kafka):
     kafka.create("bars", 4)
     producer = kafka.producer(

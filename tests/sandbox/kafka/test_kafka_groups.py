@@ -73,6 +73,7 @@ def test_the_partitions_of_a_killed_member_go_to_another(kafka, until):
     other.close()
 
 
+@pytest.mark.usefixtures("killable")
 def test_commits_survive_kill_with_their_metadata(kafka):
     kafka.create("bars", 3)
     kafka.send("bars", [b"v"] * 100)
@@ -95,6 +96,7 @@ def test_commits_survive_kill_with_their_metadata(kafka):
     consumer.close()
 
 
+@pytest.mark.usefixtures("killable")
 def test_a_consumer_goes_on_where_its_group_stopped(kafka):
     kafka.create("bars")
     kafka.send("bars", [b"%d" % number for number in range(100)])

@@ -61,6 +61,7 @@ def test_a_new_epoch_begins_at_zero_and_ends_the_old_one(bars):
     assert values(kafka) == [*TEN, b"new", b"new"]
 
 
+@pytest.mark.usefixtures("killable")
 def test_a_batch_that_comes_again_after_kill_is_known(bars):
     kafka, producer = bars
     kafka.kill()
