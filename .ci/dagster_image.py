@@ -95,6 +95,7 @@ def copy(files: Sequence[str], rest: str, app: Path) -> None:
             raise SystemExit(f"COPY {rest}: the build's context has no {source}.")
         for file in chosen:
             to = app / file if target in (".", "./") or len(chosen) > 1 else app / target
+            to = to / Path(file).name if target.endswith("/") and len(chosen) == 1 else to
             to.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / file, to)
 

@@ -12,7 +12,8 @@ SCRIPTS = ROOT / ".ci"
 BY_TEST = {
     '.ci/tests "$PART"': "tests/delivery/test_scripts.py: the parts are the whole suite",
     ".ci/services": "tests/delivery/test_scripts.py: on servers started for the test",
-    ".ci/with-settings stream deploy": "tests/delivery/test_scripts.py: on the sandbox's ECS",
+    'uv run polygon roll "$IMAGE"': "tests/delivery/test_permissions.py: on moto's ECS",
+    "uv sync --locked --no-dev": ".ci/dagster-image: into a folder, without the sandbox's engines",
     ".ci/with-settings connector publish": "tests/delivery/test_scripts.py: the same script; "
     "tests/sandbox/airbyte/test_airbyte_publish.py: the same command",
     'uv run python tests/faults/stream_faults.py --faults 300 --kafka "$KAFKA"': (
@@ -24,9 +25,25 @@ BY_TEST = {
 }
 """Command -> the test that runs it."""
 
+_PLUS = "tests/delivery/test_dagster_plus_"
+_AS_WRITTEN = f"{_PLUS}deploy.py: as written, with a stand-in of Dagster+"
+BY_TEST_PART = {
+    "dg plus deploy ": _AS_WRITTEN,
+    "dagster-cloud ci ": _AS_WRITTEN,
+    'repository="$GITHUB_SERVER_URL/': _AS_WRITTEN,
+    "name='import json, sys": _AS_WRITTEN,
+    'python -c "$name"': _AS_WRITTEN,
+    ".ci/deploy/run_job.py ": f"{_PLUS}run_job.py: on Dagster's own web server",
+    ".ci/deploy/with_variables.py ": f"{_PLUS}variables.py; {_PLUS}workflow.py: the gate's options",
+    ".ci/deploy/comment.py ": f"{_PLUS}comment.py",
+}
+"""Part of a command -> the test that runs it, with values of its own."""
+
 NOT_HERE = {
     ".ci/upgrade": "resolves and installs packages anew: it would change with the day",
     ".ci/audit": "asks a service for known vulnerabilities",
+    'base=$(git merge-base "$BASE" HEAD)': "needs a pull request",
+    'gh run download "$GITHUB_RUN_ID" --name gate || echo "no summary"': "GitHub's artifacts",
 }
 """Command -> why nothing runs it but its workflow."""
 
@@ -55,7 +72,10 @@ def where_it_runs(command: str) -> str | None:
     """What keeps a command of a workflow from rotting; None where nothing does."""
     if command in run_steps():
         return ".ci/run"
-    return BY_TEST.get(command) or (NOT_HERE.get(command) and f"not here: {NOT_HERE[command]}")
+    if command in NOT_HERE:
+        return f"not here: {NOT_HERE[command]}"
+    parts = (test for part, test in BY_TEST_PART.items() if part in command)
+    return BY_TEST.get(command) or next(parts, None)
 
 
 @pytest.mark.parametrize("file", files(), ids=lambda file: file.name)
@@ -72,6 +92,7 @@ def test_every_step_runs_here_or_says_why_not(record_property: Callable[[str, st
 
     used = {line for _, line, _ in table}
     assert (BY_TEST.keys() | NOT_HERE.keys()) - used == set()
+    assert [part for part in BY_TEST_PART if not any(part in line for line in used)] == []
 
 
 def test_every_action_of_others_has_its_reason() -> None:

@@ -43,9 +43,10 @@ class File:
             yield from holder.get("steps", [])
 
     def commands(self) -> Iterator[str]:
-        """Each line that a shell runs."""
+        """Each command that a shell runs, on one line."""
         for step in self.steps():
-            yield from (line.strip() for line in step.get("run", "").splitlines() if line.strip())
+            lines = step.get("run", "").replace("\\\n", " ").splitlines()
+            yield from (" ".join(line.split()) for line in lines if line.strip())
 
 
 def files() -> list[File]:
