@@ -94,8 +94,8 @@ def copy(files: Sequence[str], rest: str, app: Path) -> None:
         if not chosen:
             raise SystemExit(f"COPY {rest}: the build's context has no {source}.")
         for file in chosen:
-            to = app / file if target in (".", "./") or len(chosen) > 1 else app / target
-            to = to / Path(file).name if target.endswith("/") and len(chosen) == 1 else to
+            alone = app / target / Path(file).name if target.endswith("/") else app / target
+            to = app / file if target in (".", "./") or len(chosen) > 1 else alone
             to.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / file, to)
 

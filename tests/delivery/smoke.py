@@ -73,8 +73,9 @@ def running(module: str, image: str, variables: dict[str, str]) -> Iterator[None
     def healthy() -> bool:
         if process.poll() is not None:
             raise RuntimeError(f"the {module} ended with {process.returncode}")
-        probe = [sys.executable, "-m", "polygon_stream.probe", port]
-        return subprocess.run(probe, capture_output=True, check=False).returncode == 0
+        probe = [sys.executable, "-m", "polygon_stream.probe"]
+        asked = subprocess.run(probe, env=os.environ | own, capture_output=True, check=False)
+        return asked.returncode == 0
 
     try:
         wait_for(healthy, f"a healthy {module}", PATIENCE)

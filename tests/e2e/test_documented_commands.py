@@ -72,16 +72,27 @@ ELSEWHERE = {
     "dg check defs": (".ci/definitions", "dg check defs"),
     "dg list defs": (".ci/definitions", "dg list defs"),
     "bash .ci/": (".ci/run", "bash"),
+    ".ci/": (".ci/run", ".ci/$step"),
+    "dg dev -w workspace.yaml": ("polygon_assets/sandbox/services.py", '"workspace.yaml"'),
+    "dg launch": ("tests/security/test_secrets.py", '"launch"'),
+    "python -m polygon_stream.probe": ("tests/delivery/test_image.py", "polygon_stream.probe"),
+    "dg plus ": ("tests/delivery/test_dagster_plus_workflow.py", "of_the_guide"),
+    "polygon roll": ("tests/delivery/test_scripts.py", '"roll"'),
+    "pre-commit install": ("tests/delivery/test_pre_commit.py", "pre-commit"),
+    "python .ci/deploy/": ("tests/delivery/test_dagster_plus_variables.py", "variables"),
+    "aws cloudformation": ("tests/delivery/test_stack.py", "stack.yaml"),
+    "aws secretsmanager": ("tests/delivery/test_stack.py", "secrets"),
 }
 """Beginning of a command -> what runs it, perhaps smaller, and the words that do it there."""
 
 
 def commands(text: str) -> set[str]:
     """The commands in a document's bash blocks and in its inline code, without comments."""
-    blocks = "\n".join(re.findall(r"```bash\n(.*?)```", text, re.DOTALL)).splitlines()
+    blocks = "\n".join(re.findall(r" *```bash\n(.*?)```", text, re.DOTALL))
+    blocks = blocks.replace("\\\n", " ").splitlines()
     rest = re.sub(r"```.*?```", "", text, flags=re.DOTALL)
-    lines = [line.partition("  #")[0].partition("   #")[0].strip() for line in blocks]
-    lines += re.findall(r"`((?:uv run|bash|python -m) [^`]+)`", rest)
+    lines = [" ".join(line.partition("  #")[0].split()) for line in blocks]
+    lines += re.findall(r"`((?:uv run|bash|python -m) [^`]+|\.ci/[a-z-]+(?: [^`]+)?)`", rest)
     found = set[str]()
     for line in lines:
         for prefix in PREFIXES:
