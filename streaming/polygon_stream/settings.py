@@ -46,6 +46,7 @@ class KafkaSettings(BaseSettings):
     )
     security_protocol: str = Field(
         default="PLAINTEXT",
+        pattern="^(PLAINTEXT|SSL|SASL_SSL)$",  # SASL_PLAINTEXT sends the secret as it is
         description="PLAINTEXT, or SASL_SSL with the key and secret below",
         examples=["SASL_SSL"],
     )

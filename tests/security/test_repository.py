@@ -1,6 +1,7 @@
 """What is in git holds no secret. (Dangerous calls are found by ruff's rules S.)"""
 
 import json
+import secrets
 import subprocess
 from pathlib import Path
 
@@ -46,19 +47,19 @@ def test_git_holds_no_secret() -> None:
     assert known - found == set(), "no longer there: scan again with --baseline .secrets.baseline"
 
 
-@pytest.mark.parametrize(
-    "line",
-    [
-        'aws_secret_access_key = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYzzz1234567"',
-        'key = "AKIA' + 'IOSFODNN7EXAMPLF"',
-        'POLYGON_API_KEY = "p0Lyg0n' + '_8fK2mQxV7tR4"',
-        "-----BEGIN RSA " + "PRIVATE KEY-----",
-        'url = "https://hooks.slack.com/services/T00000000/B00000000/'
-        + 'a1B2c3D4e5F6g7H8i9J0k1L2"',
-    ],
-)
-def test_a_planted_key_is_found(tmp_path: Path, line: str) -> None:
-    (tmp_path / "planted.py").write_text(f"{line}\n")
+PLANTED = {
+    "a cloud's secret": f'aws_secret_access_key = "{secrets.token_hex(20)}Az"',
+    "a cloud's key": f'key = "AKIA{secrets.token_hex(8).upper()}"',
+    "the vendor's key": f'POLYGON_API_KEY = "{secrets.token_hex(12)}Zz9"',
+    "a private key": f"-----BEGIN {'RSA'} PRIVATE KEY-----",
+    "a webhook": f'u = "https://hooks.slack.com/services/T0A1B2C/B0A1B2C/{secrets.token_hex(12)}"',
+}
+"""Made up anew each time: a constant here would be found, too."""
+
+
+@pytest.mark.parametrize("what", PLANTED)
+def test_a_planted_key_is_found(tmp_path: Path, what: str) -> None:
+    (tmp_path / "planted.py").write_text(f"{PLANTED[what]}\n")
     assert secrets_in(tmp_path, "planted.py")
 
 

@@ -11,7 +11,8 @@ from threading import Thread
 
 import boto3
 import pytest
-from pydantic import SecretStr
+from polygon_stream.settings import KafkaSettings
+from pydantic import SecretStr, ValidationError
 from support.demo import POLYGON
 
 from polygon_assets.env import PROJECT_ROOT, Deployment, Names
@@ -142,6 +143,14 @@ def test_a_setting_that_sounds_like_a_secret_is_one() -> None:
         for field in kind.model_fields
     }
     assert {name for name in named if any(word in name for word in words)} == {*SECRETS, *plain}
+
+
+@pytest.mark.parametrize("protocol", ["SASL_PLAINTEXT", "sasl_ssl", ""])
+def test_kafkas_secret_is_not_sent_in_clear(protocol: str) -> None:
+    with pytest.raises(ValidationError, match="pattern"):
+        KafkaSettings(security_protocol=protocol)
+    config = KafkaSettings(security_protocol="SASL_SSL").client_config()
+    assert not [name for name in config if "verification" in name or "identification" in name]
 
 
 def test_resources_do_not_show_them(monkeypatch: pytest.MonkeyPatch) -> None:
