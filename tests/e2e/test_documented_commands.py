@@ -25,10 +25,10 @@ pytestmark = [
 ]
 
 DOCUMENTS = (
-    "README.md",
-    *(f".github/{name}.md" for name in ("PRODUCTION", "DAGSTER_PLUS", "CONTRIBUTING", "RUNBOOK")),
-    "streaming/README.md",
-    "airbyte_connector/README.md",
+    PROJECT_ROOT / "README.md",
+    *sorted((PROJECT_ROOT / ".github").glob("*.md")),
+    PROJECT_ROOT / "streaming" / "README.md",
+    PROJECT_ROOT / "airbyte_connector" / "README.md",
 )
 PREFIXES = ("pip install uv && ", "uv run ")
 START_SECONDS, REPLAY_SECONDS = 240.0, 180.0
@@ -76,6 +76,8 @@ ELSEWHERE = {
     "dg dev -w workspace.yaml": ("polygon_assets/sandbox/services.py", '"workspace.yaml"'),
     "dg launch": ("tests/security/test_secrets.py", '"launch"'),
     "python -m polygon_stream.probe": ("tests/delivery/test_image.py", "polygon_stream.probe"),
+    ".ci/audit": (".github/workflows/nightly.yml", ".ci/audit"),
+    "detect-secrets": ("tests/security/test_repository.py", "detect"),
     "dg plus ": ("tests/delivery/test_dagster_plus_workflow.py", "of_the_guide"),
     "polygon roll": ("tests/delivery/test_scripts.py", '"roll"'),
     "pre-commit install": ("tests/delivery/test_pre_commit.py", "pre-commit"),
@@ -102,7 +104,7 @@ def commands(text: str) -> set[str]:
 
 
 def documented() -> set[str]:
-    texts = [(PROJECT_ROOT / document).read_text() for document in DOCUMENTS]
+    texts = [document.read_text() for document in DOCUMENTS]
     return set[str]().union(*map(commands, texts))
 
 
