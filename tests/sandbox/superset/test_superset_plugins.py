@@ -61,3 +61,16 @@ def test_pages_load_nothing_from_elsewhere(superset: RunningSuperset) -> None:
     page = requests.get(f"{superset.url}/login/", timeout=10)
     assert "://" not in page.headers["Content-Security-Policy"]
     assert 'src="http' not in page.text
+
+
+def test_pages_of_others_may_link_here_and_no_more(superset: RunningSuperset) -> None:
+    def status(**headers: str) -> int:
+        sent = {name.replace("_", "-"): value for name, value in headers.items()}
+        return requests.get(f"{superset.url}/health", headers=sent, timeout=10).status_code
+
+    assert status() == 200
+    assert status(Host="evil.example") == 403
+    assert status(Origin="https://evil.example") == 403
+    foreign = {"Sec_Fetch_Site": "cross-site"}
+    assert status(**foreign, Sec_Fetch_Mode="cors") == 403
+    assert status(**foreign, Sec_Fetch_Mode="navigate", Sec_Fetch_Dest="document") == 200
