@@ -1,11 +1,12 @@
 """Everything that Dagster runs as a text, to see in a review what a change means.
 
-Renew it after a change on purpose:
+Renew it, and the README's table of what the assets have, after a change on purpose:
 
     uv run python tests/contract/definitions_text.py
 """
 
 import sys
+import tempfile
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -107,8 +108,20 @@ def jobs(definitions: dg.Definitions) -> Iterator[str]:
     yield ""
 
 
-if __name__ == "__main__":
-    from polygon_assets.definitions import defs
+def main() -> int:
+    """Make dbt's manifest where it is old, and write both."""
+    from asset_coverage import README, coverage_by_layer, readme_with
 
-    FILE.write_text(definitions_text(defs))
-    sys.stdout.write(f"{FILE}\n")
+    from polygon_assets.cli.gate import checked_out_definitions
+
+    with tempfile.TemporaryDirectory() as folder:
+        definitions = checked_out_definitions(Path(folder))
+    FILE.write_text(definitions_text(definitions))
+    table = coverage_by_layer(definitions.resolve_asset_graph())
+    README.write_text(readme_with(table, README.read_text()))
+    sys.stdout.write(f"{FILE}\n{README}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -16,8 +16,11 @@ from typing import Any
 
 import pytest
 import snowflake.connector
+import yaml
 from real_market_data import Row
 from snowflake.connector import SnowflakeConnection
+
+from polygon_assets.columns import columns as known_columns
 
 REPOSITORY = Path(__file__).parents[2]
 PROJECT = REPOSITORY / "dbt_polygon"
@@ -25,73 +28,21 @@ EXTRACTED_AT = "2013-03-02T00:00:00Z"
 
 ARRIVAL_COLUMNS = ("CHANGED_AT", "LOADED_AT")
 
-AIRBYTE_COLUMNS = {
-    "_AIRBYTE_RAW_ID": "varchar",
-    "_AIRBYTE_EXTRACTED_AT": "timestamp_tz",
-    "_AIRBYTE_META": "variant",
-    "_AIRBYTE_GENERATION_ID": "number(38, 0)",
-}
-RAW_TABLES = {
-    "DAILY_BARS": {
-        "TICKER": "varchar",
-        **dict.fromkeys(("O", "H", "L", "C", "V", "VW"), "float"),
-        **dict.fromkeys(("T", "N"), "number(38, 0)"),
-        "OTC": "boolean",
-    },
-    "TICKERS": {
-        "SESSION_DATE": "date",
-        "TICKER": "varchar",
-        "ACTIVE": "boolean",
-        **dict.fromkeys(("NAME", "MARKET", "LOCALE", "PRIMARY_EXCHANGE", "TYPE"), "varchar"),
-        **dict.fromkeys(("CURRENCY_NAME", "CIK", "COMPOSITE_FIGI", "SHARE_CLASS_FIGI"), "varchar"),
-        **dict.fromkeys(("LAST_UPDATED_UTC", "DELISTED_UTC"), "timestamp_tz"),
-    },
-    "EXCHANGES": {
-        "SESSION_DATE": "date",
-        "ID": "number(38, 0)",
-        **dict.fromkeys(("NAME", "TYPE", "ASSET_CLASS", "LOCALE", "ACRONYM"), "varchar"),
-        **dict.fromkeys(("MIC", "OPERATING_MIC", "PARTICIPANT_ID", "URL"), "varchar"),
-    },
-    "MARKET_HOLIDAYS": {
-        "SESSION_DATE": "date",
-        "EXCHANGE": "varchar",
-        "DATE": "date",
-        **dict.fromkeys(("NAME", "STATUS"), "varchar"),
-        **dict.fromkeys(("OPEN", "CLOSE"), "timestamp_tz"),
-    },
-    "SPLITS": {
-        **dict.fromkeys(("ID", "TICKER"), "varchar"),
-        "EXECUTION_DATE": "date",
-        **dict.fromkeys(("SPLIT_FROM", "SPLIT_TO"), "float"),
-        "ADJUSTMENT_TYPE": "varchar",
-        "HISTORICAL_ADJUSTMENT_FACTOR": "float",
-    },
-    "DIVIDENDS": {
-        **dict.fromkeys(("ID", "TICKER"), "varchar"),
-        **dict.fromkeys(("EX_DIVIDEND_DATE", "DECLARATION_DATE", "RECORD_DATE"), "date"),
-        "PAY_DATE": "date",
-        **dict.fromkeys(("CASH_AMOUNT", "SPLIT_ADJUSTED_CASH_AMOUNT"), "float"),
-        **dict.fromkeys(("CURRENCY", "DISTRIBUTION_TYPE"), "varchar"),
-        "FREQUENCY": "number(38, 0)",
-        "HISTORICAL_ADJUSTMENT_FACTOR": "float",
-    },
-    "TICKER_EVENTS": {
-        "SESSION_DATE": "date",
-        **dict.fromkeys(("TICKER", "NAME", "COMPOSITE_FIGI", "CIK"), "varchar"),
-        "EVENTS": "variant",
-    },
-    "TICKER_DETAILS": {
-        "SESSION_DATE": "date",
-        **dict.fromkeys(("TICKER", "SIC_CODE", "SIC_DESCRIPTION"), "varchar"),
-        "LIST_DATE": "date",
-        "SHARE_CLASS_SHARES_OUTSTANDING": "float",
-    },
-    "FINANCIALS": {
-        "FILING_DATE": "date",
-        "TICKERS": "variant",
-        "SIC": "varchar",
-    },
-}
+
+def raw_tables() -> dict[str, dict[str, str]]:
+    """Raw table that the models read -> its columns with their types, as Airbyte makes them."""
+    declared = yaml.safe_load((PROJECT / "models" / "staging" / "_sources.yml").read_text())
+    [polygon] = [one for one in declared["sources"] if one["name"] == "polygon"]
+    return {
+        one["identifier"]: {
+            name.upper(): kind
+            for name, kind in known_columns()[f"raw/polygon/{one['name']}"].items()
+        }
+        for one in polygon["tables"]
+    }
+
+
+RAW_TABLES = raw_tables()
 
 
 @dataclass
@@ -106,7 +57,7 @@ class Warehouse:
 
     def insert(self, table: str, rows: Sequence[Row]) -> None:
         """Add rows to a raw table; columns that a row does not name are null."""
-        columns = RAW_TABLES[table] | AIRBYTE_COLUMNS
+        columns = RAW_TABLES[table]
         documents = [
             {
                 "_AIRBYTE_RAW_ID": f"{table}-{number}",
@@ -240,7 +191,7 @@ def _create_raw_tables(connection: SnowflakeConnection) -> None:
     cursor = connection.cursor()
     cursor.execute("create schema if not exists POLYGON_LOCAL.RAW")
     for table, columns in RAW_TABLES.items():
-        definitions = ", ".join(f"{n} {kind}" for n, kind in (columns | AIRBYTE_COLUMNS).items())
+        definitions = ", ".join(f"{n} {kind}" for n, kind in columns.items())
         cursor.execute(f"create table RAW.{table} ({definitions})")
 
 

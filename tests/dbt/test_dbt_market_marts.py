@@ -77,7 +77,8 @@ def contents(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def test_every_test_of_the_models_passes(history: History) -> None:
-    assert len(history.tested) == 27
+    untested = [model for model in KEYS if not any(model in test for test in history.tested)]
+    assert untested == []
     assert {name: status for name, status in history.tested.items() if status != "pass"} == {}
 
 

@@ -7,6 +7,7 @@ that a pull shows in git as the change that was made.
 import re
 from collections.abc import Mapping
 from copy import deepcopy
+from itertools import zip_longest
 from typing import Any, cast
 
 from polygon_assets.defs.dashboards.bundle import KINDS, Bundle, Object, identifier, parse
@@ -16,7 +17,8 @@ from polygon_assets.defs.dashboards.served import comparable, differences, serve
 from polygon_assets.resources.superset import SupersetClient
 
 _OF_THE_SERVER = {"datasource", "slice_id", "dashboards", "url_params", "annotation_layers"}
-"""What Superset adds to a chart's settings, and only it knows."""
+_OF_THE_SERVER |= {"default_filters"}
+"""What Superset adds to the settings of a chart or a dashboard, and only it knows."""
 
 _CHART = ("slice_name", "description", "viz_type", "params", "uuid", "dataset_uuid", "version")
 
@@ -69,7 +71,22 @@ def _merged(written: Object, own: Object, other: Object, known: Mapping[str, str
         elif key in ("columns", "metrics"):
             found[key] = _parts(value, rendered[key], other[key], known)
         else:
-            found[key] = _plain(other[key], known)
+            found[key] = _in_order(_plain(other[key], known), value)
+    return found
+
+
+def _in_order(found: Any, written: Any) -> Any:
+    """A value with its keys in the file's order; those that the file lacks come last.
+
+    Superset sorts them, and every line of a layout would change.
+    """
+    if isinstance(found, dict) and isinstance(written, dict):
+        own, other = cast("Object", written), cast("Object", found)
+        keys = [*(key for key in own if key in other), *(key for key in other if key not in own)]
+        return {key: _in_order(other[key], own.get(key)) for key in keys}
+    if isinstance(found, list) and isinstance(written, list):
+        pairs = zip_longest(cast("list[Any]", found), cast("list[Any]", written)[: len(found)])
+        return [_in_order(one, own) for one, own in pairs]
     return found
 
 
