@@ -16,8 +16,10 @@ from polygon_assets.defs.dashboards.render import dump
 from polygon_assets.defs.dashboards.served import comparable, differences, served_objects
 from polygon_assets.resources.superset import SupersetClient
 
-_OF_THE_SERVER = {"datasource", "slice_id", "dashboards", "url_params", "annotation_layers"}
-_OF_THE_SERVER |= {"default_filters"}
+_OF_THE_SERVER = {
+    *("datasource", "slice_id", "dashboards", "url_params", "annotation_layers"),
+    "default_filters",
+}
 """What Superset adds to the settings of a chart or a dashboard, and only it knows."""
 
 _CHART = ("slice_name", "description", "viz_type", "params", "uuid", "dataset_uuid", "version")
