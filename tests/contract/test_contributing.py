@@ -8,15 +8,11 @@ from typing import Any
 
 import pytest
 import typer.main
+from support.documents import DOCUMENTS, prose, shell_lines
 
 from polygon_assets.cli.main import app
 from polygon_assets.env import PROJECT_ROOT
 
-DOCUMENTS = sorted(
-    path
-    for folder in (".", ".github", "airbyte_connector", "streaming")
-    for path in (PROJECT_ROOT / folder).glob("*.md")
-)
 CONTRIBUTING = PROJECT_ROOT / ".github" / "CONTRIBUTING.md"
 
 TOP = ("polygon_assets", "dbt_polygon", "airbyte_connector", "streaming", "tests", ".github", ".ci")
@@ -31,12 +27,8 @@ def name(path: Path) -> str:
 
 def commands(text: str) -> Iterator[list[str]]:
     """The words of each command in the blocks of shell, and in the prose."""
-    blocks = re.findall(r"```(?:bash|sh)\n(.*?)```", text, flags=re.DOTALL)
-    lines = [line for block in blocks for line in block.replace("\\\n", " ").splitlines()]
-    lines += re.findall(
-        r"`((?:uv run |)polygon [^`]+)`", re.sub(r"```.*?```", "", text, flags=re.DOTALL)
-    )
-    for line in lines:
+    found = re.findall(r"`((?:uv run |)polygon [^`]+)`", prose(text))
+    for line in [*shell_lines(text), *found]:
         yield shlex.split(line, comments=True)
 
 

@@ -5,18 +5,13 @@ import unicodedata
 from pathlib import Path
 
 import pytest
+from support.documents import DOCUMENTS, prose
 
 from polygon_assets.doctor.clickhouse import IN_OUR_DATABASES, IN_SYSTEM
 from polygon_assets.doctor.snowflake import Grant, lacking
 from polygon_assets.env import PROJECT_ROOT
 from polygon_assets.resources.snowflake import SCHEMAS
 
-DOCUMENTS = [
-    PROJECT_ROOT / "README.md",
-    *sorted((PROJECT_ROOT / ".github").glob("*.md")),
-    PROJECT_ROOT / "streaming" / "README.md",
-    PROJECT_ROOT / "airbyte_connector" / "README.md",
-]
 PRODUCTION = PROJECT_ROOT / ".github" / "PRODUCTION.md"
 SQL = "\n".join(re.findall(r"```sql\n(.*?)```", PRODUCTION.read_text(), re.DOTALL))
 GRANT = re.compile(
@@ -37,7 +32,7 @@ def anchors(document: Path) -> set[str]:
 
 def broken_links(document: Path) -> list[str]:
     """Links and pictures of a document that lead nowhere in the repository."""
-    text = re.sub(r"```.*?```", "", document.read_text(), flags=re.DOTALL)
+    text = prose(document.read_text())
     broken: list[str] = []
     for link in re.findall(r"\]\(([^)\s]+)\)", text):
         path, _, anchor = link.partition("#")

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from checks.checks_support import variables
 from support.demo import DemoFolder, end
+from support.documents import DOCUMENTS, prose, shell_lines
 
 from polygon_assets.env import PROJECT_ROOT
 from polygon_assets.sandbox.market import SimulatedMarket
@@ -24,12 +25,6 @@ pytestmark = [
     pytest.mark.xdist_group("documented"),
 ]
 
-DOCUMENTS = (
-    PROJECT_ROOT / "README.md",
-    *sorted((PROJECT_ROOT / ".github").glob("*.md")),
-    PROJECT_ROOT / "streaming" / "README.md",
-    PROJECT_ROOT / "airbyte_connector" / "README.md",
-)
 PREFIXES = ("pip install uv && ", "uv run ")
 START_SECONDS, REPLAY_SECONDS = 240.0, 180.0
 
@@ -79,6 +74,10 @@ ELSEWHERE = {
     "uv sync": (".ci/setup", "uv sync"),
     "sqlfluff lint": (".pre-commit-config.yaml", "sqlfluff lint"),
     "cd airbyte_connector": (".ci/connector", "airbyte_connector"),
+    "--project airbyte_connector --frozen source-polygon spec": (
+        "airbyte_connector/tests/test_command.py",
+        '[COMMAND, "spec"]',
+    ),
     "--frozen pytest": (".ci/connector", "pytest"),
     "python tests/contract/definitions_text.py": (
         "tests/contract/test_definitions_text.py",
@@ -104,11 +103,8 @@ ELSEWHERE = {
 
 def commands(text: str) -> set[str]:
     """The commands in a document's bash blocks and in its inline code, without comments."""
-    blocks = "\n".join(re.findall(r" *```bash\n(.*?)```", text, re.DOTALL))
-    blocks = blocks.replace("\\\n", " ").splitlines()
-    rest = re.sub(r"```.*?```", "", text, flags=re.DOTALL)
-    lines = [" ".join(line.partition("  #")[0].split()) for line in blocks]
-    lines += re.findall(r"`((?:uv run|bash|python -m) [^`]+|\.ci/[a-z-]+(?: [^`]+)?)`", rest)
+    lines = [" ".join(line.partition("  #")[0].split()) for line in shell_lines(text)]
+    lines += re.findall(r"`((?:uv run|bash|python -m) [^`]+|\.ci/[a-z-]+(?: [^`]+)?)`", prose(text))
     found = set[str]()
     for line in lines:
         for prefix in PREFIXES:
