@@ -1,6 +1,7 @@
 """The traps of batch market data, each beside the naive way that falls into it.
 
-One small market with everything that goes wrong: a split listed twice, a special dividend, a
+One small market with everything that goes wrong: a split listed twice, one under its record date
+and one that never happened, actions of null and of zero, a split and a dividend of one day, a
 rename, a ticker that is used again, a delisting, a thin symbol, tickers that read like something
 else, exchanges that share a number, a bar that comes late. Each test asks the naive question in
 SQL, shows that its answer is wrong, and that the marts' answer is right.
@@ -11,7 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from dbt_warehouse import Warehouse, warehouse
+from dbt_warehouse import REPOSITORY, Warehouse, warehouse
 from real_market_data import four_pm
 from trap_market import LATE_SESSION, SESSIONS, bar, build
 
@@ -24,6 +25,14 @@ FRIDAY, TUESDAY = "2005-02-18", "2005-02-22"
 
 TRAPS: dict[str, str] = {}
 """Trap -> the test that shows it."""
+
+BATCH = {8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 20}
+"""Traps of batch data; the others are of the stream, or of snapshots, which are not loaded."""
+
+OF_THE_CONNECTOR = {
+    "15 boundaries of incremental syncs": "test_a_sync_starts_from_the_state_less_the_lookback",
+}
+CONNECTOR_TESTS = REPOSITORY / "airbyte_connector" / "tests"
 
 
 def trap(number: str) -> Any:
@@ -58,6 +67,19 @@ def test_the_session_of_an_evening_minute_is_new_yorks_date(market: Warehouse) -
     assert (str(naive), str(ours)) == ("2005-02-15", "2005-02-14")
 
 
+@trap("8 daylight saving")
+@pytest.mark.parametrize("day", ["2005-04-01", "2005-04-04", "2005-10-28", "2005-10-31"])
+def test_the_day_begins_at_midnight_in_new_york(market: Warehouse, day: str) -> None:
+    """The vendor stamps a day's start with 04:00 or 05:00 in UTC; the clocks change in between."""
+    midnight = four_pm(day) - 16 * 3_600_000
+    naive, ours = market.query(
+        "select to_date(dateadd('hour', -5, to_timestamp_ntz(t, 3))), "
+        f"{MINUTE_BARS.session} from (select {midnight} as t)"
+    )[0]
+    assert str(ours) == day
+    assert (str(naive) == day) == (day in ("2005-04-01", "2005-10-31"))
+
+
 @trap("9 the stream's day and the official bar")
 def test_the_streams_day_is_compared_in_bands() -> None:
     """As 18 real sessions of minute bars are: no auction prints, four fifths of the volume."""
@@ -75,6 +97,60 @@ def test_a_split_listed_twice_counts_once(market: Warehouse) -> None:
     ours = one(market, "select split_ratio from INTERMEDIATE.int_corporate_actions "
                        "where symbol = 'TWICE'")  # fmt: skip
     assert (round(naive, 9), ours) == (4, 2)
+
+
+@trap("10 split under its record date, too")
+def test_a_split_of_two_days_counts_on_the_later(market: Warehouse) -> None:
+    """As the vendor lists SHOP's ten for one on 2022-06-22 and on 2022-06-29."""
+    naive = one(market, "select exp(sum(ln(split_to))) from STAGING.stg_splits "
+                        "where symbol = 'RECORD'")  # fmt: skip
+    ours = market.query("select close, split_factor from MARTS.fct_daily_adjusted "
+                        "where symbol = 'RECORD' order by session_date")  # fmt: skip
+    assert round(naive, 9) == 4
+    assert ours == [(50.0, 0.5)] * 10 + [(50.0, 1.0)] * (len(SESSIONS) - 10)
+    assert market.query(
+        "select split_ratio, duplicate_count from INTERMEDIATE.int_corporate_actions "
+        "where symbol = 'RECORD' order by ex_date"
+    ) == [(1.0, 1), (2.0, 0)]
+
+
+@trap("10 split that did not happen")
+def test_a_split_that_the_price_does_not_follow_is_shown(market: Warehouse) -> None:
+    naive = one(market, "select count(*) from MARTS.fct_daily_returns "
+                        "where abs(simple_return) > 0.5 and split_ratio = 1 "
+                        "and symbol = 'WRONG'")  # fmt: skip
+    ours = market.query("select session_date, status from MARTS.fct_data_quality "
+                        "where unconfirmed_splits > 0")  # fmt: skip
+    assert naive == 0
+    assert [str(day) for day, _ in ours] == [SESSIONS[10]]
+    assert ours[0][1] != "ok"
+
+
+@trap("10 the way round of a ratio")
+def test_a_price_is_multiplied_by_from_and_divided_by_to(market: Warehouse) -> None:
+    """Two for one is from 1 to 2."""
+    naive, ours, later = market.query(
+        "select b.close * s.split_to / s.split_from, a.close, n.open "
+        "from MARTS.fct_daily_bars as b join STAGING.stg_splits as s using (symbol) "
+        "join MARTS.fct_daily_adjusted as a using (session_date, symbol) "
+        "join MARTS.fct_daily_bars as n on n.symbol = b.symbol and n.session_date = '2005-02-28' "
+        "where symbol = 'AAPL' and session_date = '2005-02-25'"
+    )[0]
+    assert naive > 3 * later
+    assert ours == pytest.approx(later, rel=0.02)
+
+
+@trap("10 nulls and zeros")
+def test_actions_of_null_and_zero_adjust_nothing_and_are_counted(market: Warehouse) -> None:
+    factor = "min(case when split_to = 0 then 0 else split_from / split_to end)"
+    naive = one(market, f"select {factor} from STAGING.stg_splits where symbol = 'BAD'")
+    ours = market.query("select distinct close, adjusted_close from MARTS.fct_daily_adjusted "
+                        "where symbol = 'BAD'")  # fmt: skip
+    rejected = one(market, "select rejected_actions from MARTS.fct_data_quality "
+                           f"where session_date = '{SESSIONS[10]}'")  # fmt: skip
+    assert naive == 0
+    assert ours == [(60.0, 60.0)]
+    assert rejected == 2
 
 
 @trap("10 on or after the ex-date")
@@ -138,6 +214,16 @@ def test_the_session_before_a_long_weekends_next_is_friday(market: Warehouse) ->
         f"from MARTS.fct_daily_returns where symbol = 'AAPL' and session_date = '{TUESDAY}'"
     )[0]
     assert (str(naive)[:10], str(ours)) == ("2005-02-21", FRIDAY)
+
+
+@trap("11 half days")
+def test_a_half_day_closes_at_its_own_time(market: Warehouse) -> None:
+    naive, ours = market.query(
+        "select convert_timezone('America/New_York', 'UTC', dateadd('hour', 16, "
+        "cast(session_date as timestamp_ntz))), close_at from MARTS.dim_trading_session "
+        "where session_date = '2005-11-25'"
+    )[0]
+    assert (f"{naive:%H:%M}", f"{ours:%H:%M}") == ("21:00", "18:00")
 
 
 @trap("12 sparse symbols")
@@ -265,10 +351,9 @@ def test_a_bar_that_was_read_early_is_provisional(market: Warehouse) -> None:
 
 
 def test_the_list_of_traps(record_property: Any) -> None:
-    elsewhere = {
-        "15 boundaries of incremental syncs": "test_a_sync_starts_from_the_state_less_the_lookback "
-        "(of the connector)",
-    }
-    lines = [f"{name:42} {test}" for name, test in {**TRAPS, **elsewhere}.items()]
+    lines = [f"{name:42} {test}" for name, test in {**TRAPS, **OF_THE_CONNECTOR}.items()]
     record_property("traps of batch market data", "\n".join(lines))
-    assert len(TRAPS) == 20
+    assert {int(name.split()[0]) for name in {**TRAPS, **OF_THE_CONNECTOR}} == BATCH
+    assert len(TRAPS) == 26
+    tests = "\n".join(path.read_text() for path in CONNECTOR_TESTS.glob("test_*.py"))
+    assert all(f"def {test}(" in tests for test in OF_THE_CONNECTOR.values())

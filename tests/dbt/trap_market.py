@@ -41,6 +41,9 @@ def raw_bars() -> list[dict[str, Any]]:
         rows += [bar(name, day, 30.0) for name in ("NA", "TRUE", "KIMpL", "KIMPL")]
         rows.append(bar("DOWN", day, 80.0 - number) if number < 25 else bar("UP", day, 40.0))
         rows.append(bar("TWICE", day, 100.0 if number < 10 else 50.0))  # split 2:1, listed twice
+        rows.append(bar("RECORD", day, 100.0 if number < 10 else 50.0))  # split under its record date, too
+        rows.append(bar("BAD", day, 60.0))  # actions of null and of zero
+        rows.append(bar("WRONG", day, 70.0))  # a split that did not happen
         rows.append(bar("BOTH", day, 100.0 if number < 10 else 49.0))  # split and dividend at once
     return rows
 
@@ -81,6 +84,9 @@ def build(wh: Warehouse) -> None:
     wh.insert("SPLITS", [row for row in splits if first <= row["EXECUTION_DATE"] <= last])
     twice = split("TWICE", SESSIONS[10], 2)
     wh.insert("SPLITS", [twice, twice | {"ID": "again"}, split("BOTH", SESSIONS[10], 2)])
+    wh.insert("SPLITS", [split("RECORD", SESSIONS[day], 2) for day in (5, 10)])
+    wh.insert("SPLITS", [split("BAD", SESSIONS[10], 0), split("WRONG", SESSIONS[10], 2)])
+    wh.insert("DIVIDENDS", [dividend("BAD", SESSIONS[10], 1.0) | {"CASH_AMOUNT": None}])
     wh.insert("DIVIDENDS", [d for d in dividends if first <= d["EX_DIVIDEND_DATE"] <= last])
     wh.insert("DIVIDENDS", [dividend("BOTH", SESSIONS[10], 1.0)])
     wh.insert("DIVIDENDS", [dividend("NEW", "2005-03-15", 5.0)])

@@ -16,7 +16,7 @@ Row = dict[str, Any]
 QUALITY = (
     *("session_date", "status", "score", "expected_symbols", "bars", "missing_bars"),
     *("provisional_bars", "ohlc_violations", "suspicious_returns"),
-    *("unadjusted_split_suspects", "rejected_actions"),
+    *("unadjusted_split_suspects", "unconfirmed_splits", "rejected_actions"),
 )
 RECONCILED = (
     *("session_date", "symbol", "verdict", "open_difference", "high_difference"),

@@ -5,6 +5,9 @@
     on_schema_change='append_new_columns',
 ) }}
 
+{#- The action and those after it. -#}
+{%- set later = 'partition by security_id order by session_date desc rows between unbounded preceding and current row' %}
+
 with actions as (
     select
         actions.security_id,
@@ -19,27 +22,15 @@ with actions as (
 ),
 
 -- Summed from the newest action backwards, so that what lies before a new action changes, and
--- nothing else. Numbers of shares are rounded: products of whole numbers stay whole.
+-- nothing else.
 products as (
     select
         security_id,
         session_date as valid_before,
         lag(session_date) over (partition by security_id order by session_date) as valid_from,
-        round(exp(sum(ln(split_from)) over (
-            partition by security_id
-            order by session_date desc
-            rows between unbounded preceding and current row
-        )), 6) as split_from,
-        round(exp(sum(ln(split_to)) over (
-            partition by security_id
-            order by session_date desc
-            rows between unbounded preceding and current row
-        )), 6) as split_to,
-        exp(sum(coalesce(ln(nullif(dividend_factor, 0)), 0)) over (
-            partition by security_id
-            order by session_date desc
-            rows between unbounded preceding and current row
-        )) as dividend_factor
+        {{ share_product('split_from', later) }} as split_from,
+        {{ share_product('split_to', later) }} as split_to,
+        exp(sum(coalesce(ln(nullif(dividend_factor, 0)), 0)) over ({{ later }})) as dividend_factor
     from actions
 ),
 

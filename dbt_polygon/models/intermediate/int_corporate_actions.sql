@@ -16,16 +16,42 @@ ranked_splits as (
     from splits
 ),
 
-splits_by_day as (
+-- It lists some under their record date, too, which comes before the ex-date: the later day counts.
+splits_of_days as (
     select
         symbol,
-        execution_date as ex_date,
-        max(case when preference = 1 and is_usable then split_from end) as split_from,
-        max(case when preference = 1 and is_usable then split_to end) as split_to,
-        sum(case when preference > 1 and is_usable then 1 else 0 end) as duplicate_count,
-        sum(case when is_usable then 0 else 1 end) as rejected_count
+        execution_date,
+        split_from,
+        split_to,
+        coalesce(
+            lead(execution_date) over (partition by symbol order by execution_date)
+            <= dateadd('day', 14, execution_date)
+            and abs(
+                lead(split_to / split_from) over (partition by symbol order by execution_date)
+                / (split_to / split_from) - 1
+            ) < 1e-9,
+            false
+        ) as is_repeated
     from ranked_splits
-    group by symbol, execution_date
+    where preference = 1 and is_usable
+),
+
+splits_by_day as (
+    select
+        ranked_splits.symbol,
+        ranked_splits.execution_date as ex_date,
+        max(case when not splits_of_days.is_repeated then splits_of_days.split_from end) as split_from,
+        max(case when not splits_of_days.is_repeated then splits_of_days.split_to end) as split_to,
+        sum(case
+            when ranked_splits.is_usable and (ranked_splits.preference > 1 or splits_of_days.is_repeated) then 1
+            else 0
+        end) as duplicate_count,
+        sum(case when ranked_splits.is_usable then 0 else 1 end) as rejected_count
+    from ranked_splits
+    left join splits_of_days
+        on ranked_splits.symbol = splits_of_days.symbol
+        and ranked_splits.execution_date = splits_of_days.execution_date
+    group by ranked_splits.symbol, ranked_splits.execution_date
 ),
 
 dividends as (

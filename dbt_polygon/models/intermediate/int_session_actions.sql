@@ -55,7 +55,6 @@ placed as (
     from later
 ),
 
--- Numbers of shares multiply by their logarithms: rounded, so that whole numbers stay whole.
 in_order as (
     select
         placed.security_id,
@@ -73,17 +72,28 @@ in_order as (
     inner join actions
         on placed.security_id = actions.security_id
         and placed.ex_date = actions.ex_date
+),
+
+multiplied as (
+    select
+        security_id,
+        session_date,
+        {{ share_product('split_from') }} as split_from,
+        {{ share_product('split_to') }} as split_to,
+        -- A dividend is per share of its own day: what splits after it gave, it does not cover.
+        sum(case when log_later_splits = 0 then cash_dividend else cash_dividend / exp(log_later_splits) end)
+            as cash_dividend,
+        cast(count(*) as integer) as action_count
+    from in_order
+    group by security_id, session_date
 )
 
 select
     security_id,
     session_date,
-    round(exp(sum(ln(split_from))), 6) as split_from,
-    round(exp(sum(ln(split_to))), 6) as split_to,
-    round(exp(sum(ln(split_to))), 6) / round(exp(sum(ln(split_from))), 6) as split_ratio,
-    -- A dividend is per share of its own day: what splits after it gave, it does not cover.
-    sum(case when log_later_splits = 0 then cash_dividend else cash_dividend / exp(log_later_splits) end)
-        as cash_dividend,
-    cast(count(*) as integer) as action_count
-from in_order
-group by security_id, session_date
+    split_from,
+    split_to,
+    split_to / split_from as split_ratio,
+    cash_dividend,
+    action_count
+from multiplied

@@ -87,7 +87,13 @@ judged as (
         case
             when returns.split_ratio = 1 and returns.simple_return > -1
                 then greatest(1 + returns.simple_return, 1 / (1 + returns.simple_return))
-        end as unexplained_ratio
+        end as unexplained_ratio,
+        -- By the split the price changed more than it did without it.
+        coalesce(
+            abs(ln(returns.split_ratio)) >= ln(1.5)
+            and abs(returns.log_return) > abs(returns.log_return - ln(returns.split_ratio)),
+            false
+        ) as is_unconfirmed_split
     from {{ bars }} as bars
     left join {{ returns }} as returns
         on bars.session_date = returns.session_date
@@ -112,7 +118,8 @@ counted as (
             {%- for ratio in usual_splits %}
             {{ "or " if not loop.first }}abs(unexplained_ratio / {{ ratio }} - 1) <= 0.02
             {%- endfor %}
-        ) as unadjusted_split_suspects
+        ) as unadjusted_split_suspects,
+        count_if(is_unconfirmed_split) as unconfirmed_splits
     from judged
     group by session_date
 ),
@@ -133,6 +140,7 @@ together as (
         coalesce(counted.zero_volume_bars, 0) as zero_volume_bars,
         coalesce(counted.suspicious_returns, 0) as suspicious_returns,
         coalesce(counted.unadjusted_split_suspects, 0) as unadjusted_split_suspects,
+        coalesce(counted.unconfirmed_splits, 0) as unconfirmed_splits,
         coalesce(entries.rejected_actions, 0) as rejected_actions,
         coalesce(entries.duplicate_actions, 0) as duplicate_actions
     from sessions
@@ -148,7 +156,7 @@ weighted as (
     select
         *,
         10 * ohlc_violations
-        + 5 * (unadjusted_split_suspects + rejected_actions)
+        + 5 * (unadjusted_split_suspects + unconfirmed_splits + rejected_actions)
         + suspicious_returns
         + coalesce(bars_without_listing, 0) as faults
     from together
@@ -177,6 +185,7 @@ select
     cast(zero_volume_bars as integer) as zero_volume_bars,
     cast(suspicious_returns as integer) as suspicious_returns,
     cast(unadjusted_split_suspects as integer) as unadjusted_split_suspects,
+    cast(unconfirmed_splits as integer) as unconfirmed_splits,
     cast(rejected_actions as integer) as rejected_actions,
     cast(duplicate_actions as integer) as duplicate_actions,
     round(cast(score as double), 2) as score,
@@ -185,7 +194,7 @@ select
         when
             score < 95
             or expected_symbols is null
-            or unadjusted_split_suspects + rejected_actions > 0
+            or unadjusted_split_suspects + unconfirmed_splits + rejected_actions > 0
             then 'warn'
         else 'ok'
     end as status,
