@@ -50,7 +50,8 @@ recent as (
         on bars.security_id = wanted.security_id
         and bars.session_date >= dateadd('day', -728, wanted.first_session)
         and bars.session_date <= wanted.last_session
-    where bars.session_date >= (select dateadd('day', -728, min(firsts.first_session)) from wanted as firsts)
+    -- As a date, so that a warehouse reads nothing else.
+    where bars.session_date >= (select cast(dateadd('day', -728, min(firsts.first_session)) as date) from wanted as firsts)
 )
 {%- endmacro %}
 

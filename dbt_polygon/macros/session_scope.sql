@@ -27,3 +27,16 @@
     {{ "union" if not loop.last }}
     {%- endfor %}
 {%- endmacro %}
+
+
+{#- The rows of a model from the first to the last session of the CTE `wanted`: what a join with it
+    needs, said so that a warehouse reads nothing else. -#}
+{% macro around_wanted(model) -%}
+    (
+        select *
+        from {{ model }}
+        where
+            session_date >= (select min(wanted.session_date) from wanted)
+            and session_date <= (select max(wanted.session_date) from wanted)
+    )
+{%- endmacro %}

@@ -34,6 +34,7 @@ with wanted as (
     {%- endif %}
 ),
 
+-- Each of these has a row for every bar.
 compared as (
     select
         bars.session_date,
@@ -52,26 +53,26 @@ compared as (
         adjusted.close / nullif(indicators.sma_50, 0) - 1 as above_sma_50,
         adjusted.close / nullif(indicators.sma_200, 0) - 1 as above_sma_200
     from wanted
-    inner join {{ bars }} as bars
+    inner join {{ around_wanted(bars) }} as bars
         on wanted.session_date = bars.session_date
         and wanted.symbol = bars.symbol
     inner join {{ securities }} as securities
         on bars.symbol = securities.symbol
         and bars.session_date >= securities.valid_from
         and bars.session_date < securities.valid_before
-    left join {{ adjusted }} as adjusted
+    inner join {{ around_wanted(adjusted) }} as adjusted
         on bars.session_date = adjusted.session_date
         and bars.symbol = adjusted.symbol
-    left join {{ returns }} as returns
+    inner join {{ around_wanted(returns) }} as returns
         on bars.session_date = returns.session_date
         and bars.symbol = returns.symbol
-    left join {{ indicators }} as indicators
+    inner join {{ around_wanted(indicators) }} as indicators
         on bars.session_date = indicators.session_date
         and bars.symbol = indicators.symbol
-    left join {{ extremes }} as extremes
+    inner join {{ around_wanted(extremes) }} as extremes
         on bars.session_date = extremes.session_date
         and bars.symbol = extremes.symbol
-    left join {{ liquidity }} as liquidity
+    inner join {{ around_wanted(liquidity) }} as liquidity
         on bars.session_date = liquidity.session_date
         and bars.symbol = liquidity.symbol
 )

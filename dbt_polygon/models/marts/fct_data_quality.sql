@@ -24,20 +24,23 @@ with entries as (
 ),
 
 scope as (
-    {{ sessions_to_compute([bars, returns]) }}
+    select session_date
+    from {{ bars }}
+    where {{ in_session_window('session_date') }}
     union all
     select session_date
     from {{ tickers }}
     where {{ in_session_window('session_date') }}
     {%- if is_incremental() %}
     union all
-    -- Entries do not say when they changed.
+    -- Other sessions change with their bars, returns and entries; entries do not say when they changed.
     select stored.session_date
     from {{ this }} as stored
     left join entries
         on stored.session_date = entries.session_date
     where
-        stored.rejected_actions <> coalesce(entries.rejected_actions, 0)
+        stored.session_date in (select changed.session_date from ({{ changed_rows([bars, returns]) }}) as changed)
+        or stored.rejected_actions <> coalesce(entries.rejected_actions, 0)
         or stored.duplicate_actions <> coalesce(entries.duplicate_actions, 0)
     {%- endif %}
 ),
@@ -55,21 +58,31 @@ listed as (
         session_date,
         symbol
     from {{ tickers }}
-    where
-        is_active
-        and session_date in (select sessions.session_date from sessions)
+    where is_active and {{ in_session_window('session_date') }}
 ),
 
 snapshots as (
     select
         listed.session_date,
         count(*) as expected_symbols,
-        count_if(bars.symbol is null) as missing_bars
+        count_if(bars.symbol is null) as missing_bars,
+        cast(null as integer) as bars_without_listing
     from listed
     left join {{ bars }} as bars
         on listed.session_date = bars.session_date
         and listed.symbol = bars.symbol
     group by listed.session_date
+    {%- if is_incremental() %}
+    union all
+    -- Who was listed and who traded changes with a run for the session only.
+    select
+        session_date,
+        expected_symbols,
+        missing_bars,
+        bars_without_listing
+    from {{ this }}
+    where not ({{ in_session_window('session_date') }})
+    {%- endif %}
 ),
 
 judged as (
@@ -95,7 +108,7 @@ judged as (
             false
         ) as is_unconfirmed_split
     from {{ bars }} as bars
-    left join {{ returns }} as returns
+    inner join {{ returns }} as returns
         on bars.session_date = returns.session_date
         and bars.symbol = returns.symbol
     left join listed
@@ -130,8 +143,10 @@ together as (
         snapshots.expected_symbols,
         coalesce(counted.bars, 0) as bars,
         snapshots.missing_bars,
-        case when snapshots.expected_symbols > 0 then coalesce(counted.bars_without_listing, 0) end
-            as bars_without_listing,
+        case
+            when snapshots.expected_symbols > 0
+                then coalesce(snapshots.bars_without_listing, counted.bars_without_listing, 0)
+        end as bars_without_listing,
         cast(snapshots.expected_symbols - snapshots.missing_bars as double) / snapshots.expected_symbols
             as share_present,
         coalesce(counted.provisional_bars, 0) as provisional_bars,
