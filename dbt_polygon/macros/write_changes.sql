@@ -3,7 +3,7 @@
     - session_window: rows of the sessions of this run;
     - whole_sessions: those, and rows of any other session that the query has rows of;
     - whole_table: any row;
-    - upsert: nothing. -#}
+    - seen_window: rows that were seen in the sessions of this run only. -#}
 {% macro get_incremental_session_window_sql(arg_dict) -%}
     {{ return(write_changes(arg_dict, in_session_window("stored.session_date"))) }}
 {%- endmacro %}
@@ -25,8 +25,14 @@
 {%- endmacro %}
 
 
-{% macro get_incremental_upsert_sql(arg_dict) -%}
-    {{ return(write_changes(arg_dict, none)) }}
+{% macro get_incremental_seen_window_sql(arg_dict) -%}
+    {{ return(write_changes(arg_dict, seen_in_session_window("stored"))) }}
+{%- endmacro %}
+
+
+{#- True for a row of evidence that no session but those of this run gave. -#}
+{% macro seen_in_session_window(row) -%}
+    ({{ in_session_window(row ~ ".first_seen") }} and {{ in_session_window(row ~ ".last_seen") }})
 {%- endmacro %}
 
 
@@ -66,11 +72,9 @@
         {%- endfor -%}
     {%- endset -%}
     {%- set dml -%}
-        {%- if removable is not none %}
         delete from {{ target }} as stored
         where {{ removable }}
             and not exists (select 1 from {{ source }} as fresh where {{ same_key }});
-        {%- endif %}
 
         delete from {{ target }} as stored
         using {{ source }} as fresh

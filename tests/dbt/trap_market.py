@@ -41,7 +41,7 @@ def raw_bars() -> list[dict[str, Any]]:
         rows += [bar(name, day, 30.0) for name in ("NA", "TRUE", "KIMpL", "KIMPL")]
         rows.append(bar("DOWN", day, 80.0 - number) if number < 25 else bar("UP", day, 40.0))
         rows.append(bar("TWICE", day, 100.0 if number < 10 else 50.0))  # split 2:1, listed twice
-        rows.append(bar("RECORD", day, 100.0 if number < 10 else 50.0))  # split under its record date, too
+        rows.append(bar("RECORD", day, 100.0 if number < 10 else 50.0))  # and on two days
         rows.append(bar("BAD", day, 60.0))  # actions of null and of zero
         rows.append(bar("WRONG", day, 70.0))  # a split that did not happen
         rows.append(bar("BOTH", day, 100.0 if number < 10 else 49.0))  # split and dividend at once

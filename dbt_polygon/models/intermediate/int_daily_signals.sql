@@ -44,7 +44,7 @@ compared as (
         bars.close,
         bars.volume,
         returns.simple_return,
-        liquidity.dollar_volume,
+        bars.close * bars.volume as dollar_volume,
         liquidity.average_dollar_volume_20,
         liquidity.volume_ratio,
         liquidity.is_unusual_volume,
@@ -77,7 +77,8 @@ compared as (
         and bars.symbol = liquidity.symbol
 )
 
--- Rounded, so that a split, which restates prices and volumes, leaves these figures what they were.
+-- Rounded, so that a split, which restates prices and volumes, leaves these figures what they were. The
+-- dollars of a bar are those of its own prices, which nothing restates.
 select
     session_date,
     symbol,

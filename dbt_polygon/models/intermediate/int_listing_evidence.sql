@@ -1,11 +1,11 @@
 {{ config(
     materialized='incremental',
-    incremental_strategy='upsert',
+    incremental_strategy='seen_window',
     unique_key=['evidence_id'],
     on_schema_change='append_new_columns',
 ) }}
 
--- What the sessions of this run say about who trades under which symbol, merged with what is known.
+-- What the sessions of this run say about who trades under which symbol, merged with what others said.
 with snapshots as (
     select
         *,
@@ -76,13 +76,19 @@ identified as (
 ),
 
 known as (
-    select identified.*
+    select
+        identified.*,
+        true as is_of_this_run
     from identified
     {%- if is_incremental() %}
     union all
-    select stored.*
+    select
+        stored.*,
+        false as is_of_this_run
     from {{ this }} as stored
-    where stored.evidence_id in (select identified.evidence_id from identified)
+    where
+        stored.evidence_id in (select identified.evidence_id from identified)
+        and not {{ seen_in_session_window('stored') }}
     {%- endif %}
 )
 
@@ -102,4 +108,4 @@ select
     cik,
     share_class_figi
 from known
-qualify row_number() over (partition by evidence_id order by last_seen desc) = 1
+qualify row_number() over (partition by evidence_id order by last_seen desc, is_of_this_run desc) = 1

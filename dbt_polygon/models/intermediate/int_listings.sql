@@ -25,7 +25,8 @@ anonymous as (
             partition by listed.evidence_id
             order by
                 case when named.first_seen <= listed.first_seen then 0 else 1 end,
-                abs(datediff('day', named.first_seen, listed.first_seen))
+                abs(datediff('day', named.first_seen, listed.first_seen)),
+                named.evidence_id
         ) = 1
 ),
 
@@ -50,17 +51,18 @@ active as (
         on listed.evidence_id = anonymous.evidence_id
     qualify row_number() over (
             partition by coalesce(anonymous.listing_evidence_id, listed.evidence_id)
-            order by listed.last_seen desc
+            order by listed.last_seen desc, listed.composite_figi nulls last, listed.evidence_id
         ) = 1
 ),
 
+-- One a day, although its FIGI can have become known later.
 delisted as (
     select *
     from {{ ref('int_listing_evidence') }}
     where evidence = 'delisted'
     qualify row_number() over (
-            partition by symbol, delisted_on, composite_figi
-            order by last_seen desc
+            partition by symbol, delisted_on
+            order by last_seen desc, composite_figi nulls last, evidence_id
         ) = 1
 ),
 
@@ -79,7 +81,7 @@ ended as (
         and coalesce(active.listed_from < coalesce(delisted.delisted_on, delisted.first_seen), true)
     qualify row_number() over (
             partition by active.listing_evidence_id
-            order by delisted.last_seen desc, delisted.delisted_on asc
+            order by delisted.last_seen desc, delisted.delisted_on asc, delisted.evidence_id
         ) = 1
 ),
 
@@ -146,7 +148,7 @@ numbered as (
         *,
         row_number() over (
             partition by symbol
-            order by coalesce(first_seen, delisted_on), first_seen nulls first, composite_figi
+            order by coalesce(first_seen, delisted_on), first_seen nulls first, composite_figi, listed_from, delisted_on
         ) as listing_number
     from listings
 ),
@@ -164,16 +166,23 @@ starting as (
             else coalesce(first_seen, delisted_on)
         end as valid_from
     from numbered
+),
+
+ranges as (
+    select
+        *,
+        coalesce(
+            lead(valid_from) over (partition by symbol order by listing_number),
+            cast('9999-12-31' as date)
+        ) as valid_before
+    from starting
 )
 
 select
     symbol,
     cast(listing_number as integer) as listing_number,
     valid_from,
-    coalesce(
-        lead(valid_from) over (partition by symbol order by listing_number),
-        cast('9999-12-31' as date)
-    ) as valid_before,
+    valid_before,
     composite_figi,
     share_class_figi,
     name,
@@ -184,4 +193,6 @@ select
     first_seen,
     last_seen,
     delisted_on
-from starting
+from ranges
+-- Of those that begin on one day the last counts.
+where valid_from < valid_before

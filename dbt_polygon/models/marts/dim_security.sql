@@ -24,8 +24,8 @@ names as (
         session_date,
         event_date,
         event_symbol,
-        lead(event_symbol) over (partition by symbol, session_date order by event_date) as next_symbol,
-        lead(event_date) over (partition by symbol, session_date order by event_date) as next_date
+        lead(event_symbol) over (partition by symbol, session_date order by event_date, event_symbol) as next_symbol,
+        lead(event_date) over (partition by symbol, session_date order by event_date, event_symbol) as next_date
     from {{ ref('stg_ticker_events') }}
     qualify dense_rank() over (partition by symbol order by session_date desc) = 1
 ),
@@ -50,7 +50,7 @@ renamed as (
     where names.event_symbol <> names.symbol and names.next_date is not null
     qualify row_number() over (
             partition by earlier.symbol, earlier.listing_number
-            order by names.session_date desc, names.event_date desc, names.symbol asc
+            order by names.session_date desc, names.event_date desc, names.symbol asc, today.listing_number asc
         ) = 1
 ),
 
@@ -122,20 +122,29 @@ select
     -- Of the names of a security, the newest.
     row_number() over (
         partition by described.security_id
-        order by coalesce(described.last_seen, described.delisted_on) desc nulls last, described.symbol
+        order by
+            coalesce(described.last_seen, described.delisted_on) desc nulls last,
+            described.symbol,
+            described.listing_number desc
     ) = 1 as is_current,
     coalesce(
         described.renamed_to,
         lead(described.symbol) over (
             partition by described.security_id
-            order by coalesce(described.first_seen, described.delisted_on), described.symbol
+            order by
+                coalesce(described.first_seen, described.delisted_on),
+                described.symbol,
+                described.listing_number
         )
     ) as renamed_to,
     coalesce(
         described.renamed_on,
         lead(described.first_seen) over (
             partition by described.security_id
-            order by coalesce(described.first_seen, described.delisted_on), described.symbol
+            order by
+                coalesce(described.first_seen, described.delisted_on),
+                described.symbol,
+                described.listing_number
         )
     ) as renamed_on,
     described.name,
