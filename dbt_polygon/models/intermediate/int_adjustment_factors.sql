@@ -6,7 +6,11 @@
 ) }}
 
 {#- The action and those after it. -#}
-{%- set later = 'partition by security_id order by session_date desc rows between unbounded preceding and current row' %}
+{%- set later -%}
+    partition by security_id
+    order by session_date desc
+    rows between unbounded preceding and current row
+{%- endset %}
 
 with actions as (
     select

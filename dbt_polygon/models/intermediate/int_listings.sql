@@ -51,7 +51,7 @@ active as (
         on listed.evidence_id = anonymous.evidence_id
     qualify row_number() over (
             partition by coalesce(anonymous.listing_evidence_id, listed.evidence_id)
-            order by listed.last_seen desc, listed.composite_figi nulls last, listed.evidence_id
+            order by listed.last_seen desc, listed.composite_figi asc nulls last, listed.evidence_id asc
         ) = 1
 ),
 
@@ -62,7 +62,7 @@ delisted as (
     where evidence = 'delisted'
     qualify row_number() over (
             partition by symbol, delisted_on
-            order by last_seen desc, composite_figi nulls last, evidence_id
+            order by last_seen desc, composite_figi asc nulls last, evidence_id asc
         ) = 1
 ),
 
@@ -81,7 +81,7 @@ ended as (
         and coalesce(active.listed_from < coalesce(delisted.delisted_on, delisted.first_seen), true)
     qualify row_number() over (
             partition by active.listing_evidence_id
-            order by delisted.last_seen desc, delisted.delisted_on asc, delisted.evidence_id
+            order by delisted.last_seen desc, delisted.delisted_on asc, delisted.evidence_id asc
         ) = 1
 ),
 

@@ -124,7 +124,7 @@ select
         partition by described.security_id
         order by
             coalesce(described.last_seen, described.delisted_on) desc nulls last,
-            described.symbol,
+            described.symbol asc,
             described.listing_number desc
     ) = 1 as is_current,
     coalesce(
