@@ -80,6 +80,22 @@ class Warehouse:
         kept = [n for n, one in enumerate(cursor.description) if one.name not in ARRIVAL_COLUMNS]
         return [tuple(row[n] for n in kept) for row in cursor.fetchall()]
 
+    def contents(self, schema: str) -> dict[str, list[tuple[Any, ...]]]:
+        """The rows of every table of a schema, in an order, without when each came."""
+        columns: dict[str, list[str]] = {}
+        for table, column in self.query(
+            "select table_name, column_name from information_schema.columns "
+            f"where table_schema = '{schema}' order by ordinal_position"
+        ):
+            if column not in ARRIVAL_COLUMNS:
+                columns.setdefault(table.lower(), []).append(column.lower())
+        return {
+            table: self.query(
+                f"select {', '.join(names)} from {schema}.{table} order by {', '.join(names)}"
+            )
+            for table, names in columns.items()
+        }
+
     def query(self, sql: str) -> list[tuple[Any, ...]]:
         """The rows of a statement."""
         cursor = self.connection.cursor()

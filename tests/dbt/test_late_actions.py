@@ -80,33 +80,6 @@ class History:
     again: dict[str, int] = field(default_factory=dict)
 
 
-def marts(wh: Warehouse) -> dict[str, str]:
-    """Every table of the marts, with the order of its rows."""
-    found = wh.query(
-        "select table_name from information_schema.tables "
-        "where table_schema = 'MARTS' and table_type = 'BASE TABLE'"
-    )
-    names = sorted(name.lower() for (name,) in found)
-    columns = {
-        name: [
-            column.lower()
-            for (column,) in wh.query(
-                "select column_name from information_schema.columns where table_schema = 'MARTS' "
-                f"and table_name = '{name.upper()}' order by ordinal_position"
-            )
-        ]
-        for name in names
-    }
-    return {
-        name: ", ".join(c for c in columns[name] if c not in ("changed_at", "loaded_at"))
-        for name in names
-    }
-
-
-def snapshot(wh: Warehouse) -> Rows:
-    return {name: wh.rows(name, order) for name, order in marts(wh).items()}
-
-
 @pytest.fixture(scope="module")
 def history(tmp_path_factory: pytest.TempPathFactory) -> History:
     folder: Path = tmp_path_factory.mktemp("late")
@@ -122,7 +95,7 @@ def history(tmp_path_factory: pytest.TempPathFactory) -> History:
                 wh.insert(table, [row])
         mark = wh.now()
         run(wh, SESSIONS[-1], SESSIONS[-1])
-        found.incremental = snapshot(wh)
+        found.incremental = wh.contents("MARTS")
         found.touched = wh.touched(mark)
         found.touched_symbols = {
             name: {
@@ -138,7 +111,7 @@ def history(tmp_path_factory: pytest.TempPathFactory) -> History:
         run(wh, SESSIONS[-1], SESSIONS[-1])
         found.again = wh.touched(mark)
         assert set(wh.run_dbt("run", "--full-refresh").values()) == {"success"}
-        found.rebuilt = snapshot(wh)
+        found.rebuilt = wh.contents("MARTS")
     return found
 
 
