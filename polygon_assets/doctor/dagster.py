@@ -20,19 +20,13 @@ DISTRIBUTION = "polygon-assets"
 
 
 def examine(_names: Names, *, probe: bool) -> Findings:
-    """Whether packages are those that are declared, definitions load, and the instance runs them.
-
-    Definitions take some seconds to load.
-    """
+    """Whether packages are as declared, definitions load, and the instance runs them."""
     del probe  # nothing is tried
     yield _packages()
-    try:
-        from polygon_assets.definitions import defs
-
-        repository = defs.get_repository_def()
-    except Exception as error:  # noqa: BLE001 - whatever a definition raises while it loads
-        text = words(error)[:300]
-        yield problem("definitions", f"{type(error).__name__}: {text}", "Run `dg check defs`.")
+    repository = loaded()
+    if isinstance(repository, Exception):
+        text = f"{type(repository).__name__}: {words(repository)[:300]}"
+        yield problem("definitions", text, "Run `dg check defs`.")
         return
     graph = repository.asset_graph
     counts = f"{len(graph.get_all_asset_keys())} assets, {len(graph.asset_check_keys)} checks"
@@ -47,6 +41,16 @@ def examine(_names: Names, *, probe: bool) -> Findings:
             "Set it where Dagster is self-hosted, or start the sandbox with `polygon up`; Dagster+ "
             "shows the health of agents and daemons itself.",
         )
+
+
+def loaded() -> "RepositoryDefinition | Exception":
+    """The definitions, or what one of them raised; they take some seconds the first time."""
+    try:
+        from polygon_assets.definitions import defs
+
+        return defs.get_repository_def()
+    except Exception as error:  # noqa: BLE001 - whatever a definition raises while it loads
+        return error
 
 
 def _packages() -> Finding:

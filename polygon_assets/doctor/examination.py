@@ -1,12 +1,15 @@
 """Examine all systems at the same time, with a limit of seconds for each."""
 
+import logging
 import queue
 import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from importlib import import_module
 from typing import Protocol
 
+from dagster import DagsterInstance
 from pydantic import SecretStr, ValidationError
 
 from polygon_assets.doctor import (
@@ -31,6 +34,9 @@ Progress = Callable[[Sequence[str]], None]
 """Told the names of the systems that are still examined."""
 
 _SHORTEST_SECRET = 4
+
+_IMPORTS_LATE = {"snowflake": "dagster_snowflake", "ecs": "dagster_aws.utils"}
+"""System -> what its client imports at its first call: hundreds of modules, some of them shared."""
 
 
 class Examine(Protocol):
@@ -85,14 +91,15 @@ def examine(
         The findings in the order of the systems. No text holds a secret of the settings.
     """
     answers: queue.Queue[_Told] = queue.Queue()
+    found: dict[str, list[Finding]] = {name: [] for name in systems}
+    waiting = list(systems)
+    progress(waiting)
+    _import_ahead(systems)
     for name in systems:
         # A daemon: a client that hangs in C must not keep the command from ending.
         arguments = (name, SYSTEMS[name], names, probe, answers)
         threading.Thread(target=_collect, args=arguments, name=name, daemon=True).start()
-    found: dict[str, list[Finding]] = {name: [] for name in systems}
-    waiting = list(systems)
     deadline = time.monotonic() + seconds
-    progress(waiting)
     while waiting and (left := deadline - time.monotonic()) > 0:
         try:
             told = answers.get(timeout=left)
@@ -107,6 +114,23 @@ def examine(
         found[name].append(_too_slow(found[name], seconds))
     hide = _secrets()
     return [_shown(one, name, hide) for name in systems for one in found[name]]
+
+
+def _import_ahead(systems: Sequence[str]) -> None:
+    """Import what several systems need, before their threads would do it at the same time.
+
+    Where modules import each other, two threads that begin at different ends see half of them.
+    """
+    # A resource is made with an instance in memory, whose connection is closed by the thread that
+    # collects the garbage; SQLite refuses that, and the pool logs a traceback that means nothing.
+    logging.getLogger("sqlalchemy.pool").setLevel(logging.CRITICAL)
+    with DagsterInstance.ephemeral():
+        pass
+    for system, module in _IMPORTS_LATE.items():
+        if system in systems:
+            import_module(module)
+    if "dagster" in systems:
+        dagster.loaded()  # what it raises is told by the system itself
 
 
 def _collect(

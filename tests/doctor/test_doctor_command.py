@@ -4,6 +4,7 @@ import fcntl
 import io
 import json
 import os
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -102,6 +103,34 @@ def test_a_default_is_no_secret(
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "sandbox")
     (found,) = examination.examine(NAMES, ["talks"], probe=False, seconds=10)
     assert (found.found, found.todo) == ("the sandbox, ***", "Start the sandbox.")
+
+
+def test_definitions_are_loaded_before_the_systems_are_asked_side_by_side(
+    systems: dict[str, examination.Examine], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order: list[str] = []
+
+    def load() -> None:
+        order.append(f"loaded by {threading.current_thread().name}")
+
+    def asked(_names: Names, *, probe: bool) -> Iterator[Finding]:
+        order.append(f"asked by {threading.current_thread().name}")
+        yield ok("only", "fine")
+
+    systems["dagster"] = asked
+    monkeypatch.setattr(examination.dagster, "loaded", load)
+    examination.examine(NAMES, ["dagster"], probe=False, seconds=10)
+    assert order == [f"loaded by {threading.current_thread().name}", "asked by dagster"]
+
+
+def test_definitions_that_do_not_load_are_a_problem(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "polygon_assets.definitions", None)
+    found = examination.examine(NAMES, ["dagster"], probe=False, seconds=60)
+    assert [(one.check, one.result) for one in found] == [
+        ("packages", "ok"),
+        ("definitions", "problem"),
+    ]
+    assert "ModuleNotFoundError" in found[1].found
 
 
 @pytest.mark.usefixtures("systems")

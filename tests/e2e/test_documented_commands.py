@@ -183,8 +183,10 @@ def answers(url: str) -> bool:
 @pytest.mark.parametrize("command", HERE)
 def test_it_runs(folder: DemoFolder, command: str) -> None:
     done = run(folder, command)
-    assert done.returncode == 0, done.stdout + done.stderr
+    problems = [line for line in done.stdout.splitlines() if " problem " in line]
+    assert done.returncode == 0, [*problems, done.stdout, done.stderr]
     assert HERE[command] in done.stdout
+    assert "Traceback" not in done.stderr
 
 
 def test_a_replay_is_streamed_by_the_sensors(folder: DemoFolder) -> None:

@@ -21,7 +21,7 @@ def free_ports(count: int = PORT_COUNT) -> int:
     Each worker of a parallel run looks in a range of its own, so that two do not choose the same.
     """
     worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:])
-    first = 20_000 + 1_000 * worker + (os.getpid() * 7) % 900
+    first = 20_000 + 1_000 * worker + (os.getpid() * 7) % 500
     for base in range(first, first + 500, count):
         if all(_is_free(base + offset) for offset in range(count)):
             return base
