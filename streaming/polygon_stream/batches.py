@@ -9,6 +9,8 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
+from io import BytesIO
 from itertools import pairwise
 from operator import itemgetter, lt, methodcaller
 
@@ -98,6 +100,11 @@ class Batch:
     queryable_at: datetime | None = None
     lag: int = 0
 
+    @cached_property
+    def size(self) -> int:
+        """Bytes of the messages."""
+        return sum(map(len, self.messages))
+
     @property
     def cut_short(self) -> bool:
         """Whether Kafka no longer has the beginning of what was planned."""
@@ -128,14 +135,15 @@ class Batch:
             return None
         head = b'{"kafka_partition":%d,"kafka_offset":' % self.partition
         offsets, times = map(_offset, self.messages), map(_timestamp, self.messages)
-        body = b"\n".join(
-            [
-                b'%b%d,"received_ms":%d,%b' % (head, offset, received, value[1:])
-                for offset, (_, received), value in zip(offsets, times, values, strict=True)
-            ]
+        lines = BytesIO()  # so that the rows are in memory once, and not as a list besides
+        lines.writelines(
+            b'%b%d,"received_ms":%d,%b\n' % (head, offset, received, value[1:])
+            for offset, (_, received), value in zip(offsets, times, values, strict=True)
         )
+        body = lines.getvalue()
         try:
-            body.decode()
+            if not body.isascii():
+                body.decode()
             found = len(_objects.decode_lines(body))
         except (msgspec.DecodeError, UnicodeDecodeError):
             return None
@@ -176,7 +184,7 @@ class PartitionBuffer:
         self._partition = partition
         self._planned = planned
         self._messages: list[Message] = []
-        self.bytes = 0
+        self.size = 0
 
     def __len__(self) -> int:
         """How many messages wait."""
@@ -211,7 +219,7 @@ class PartitionBuffer:
         if self._planned is not None and offsets[1] < self._planned.first:
             self._planned = None  # the topic begins anew: nothing is left to repeat
         self._messages += added
-        self.bytes += sum(map(len, added))
+        self.size += sum(map(len, added))
 
     def take(self, rows: int) -> Batch | None:
         """Remove and return the next batch.
@@ -243,5 +251,5 @@ class PartitionBuffer:
         if planned is not None:
             count = sum(_offset(message) <= planned.last for message in self._messages) or rows
         taken, self._messages = self._messages[:count], self._messages[count:]
-        self.bytes -= sum(map(len, taken))
+        self.size -= sum(map(len, taken))
         return taken

@@ -15,6 +15,7 @@ that was stopped between plan and insert and wakes up later inserts under the to
 successor has used or will use, for the same rows.
 """
 
+import gc
 import logging
 import time
 from collections.abc import Sequence
@@ -44,6 +45,20 @@ class Flush:
         self.planned = False
         self.reported = False
         self.began = time.monotonic()
+
+    @property
+    def size(self) -> int:
+        """Bytes of the messages."""
+        return sum(batch.size for batch in self.batches.values())
+
+    def fail(self) -> None:
+        """Plan again, which tells whether the partitions are still ours.
+
+        Errors of the client are cycles with their frames, which hold what was to be sent.
+        """
+        self.planned = False
+        self.inserts.clear()
+        gc.collect()
 
     def running(self) -> list[Future[None]]:
         """Inserts that have no answer yet."""

@@ -16,13 +16,13 @@ from collections import defaultdict
 from collections.abc import Callable
 from concurrent.futures import wait
 from operator import methodcaller
-from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from polygon_stream.backoff import Backoff
 from polygon_stream.batches import PartitionBuffer, Plan
 from polygon_stream.channels import Channel, channels
+from polygon_stream.consumer import consumer_config, usable
 from polygon_stream.dead_letters import DeadLetters, UndeliveredError
 from polygon_stream.flush import Flush, Flusher, Key
 from polygon_stream.health import serve_health
@@ -45,34 +45,14 @@ _BUSY_POLL_SECONDS = 0.01
 _QUIET_SECONDS = 0.01
 """The stream pauses when it brings nothing for so long: second bars come in one burst a second."""
 _CONSUME_MESSAGES = 5_000
+_MESSAGE_SIZE = 1_024
+"""Bytes that a message is taken for at least, when what fits into the buffer is reckoned."""
 _CLOSE_SECONDS = 30.0
 
 # Called for every message, so in C.
 _error: Callable[[Message], KafkaError | None] = methodcaller("error")
 _topic: Callable[[Message], str] = methodcaller("topic")
 _partition: Callable[[Message], int] = methodcaller("partition")
-
-
-def consumer_config(kafka: KafkaSettings, settings: SinkSettings) -> dict[str, Any]:
-    """The librdkafka configuration of the sink: it commits by itself, and only batches.
-
-    Partitions move one by one (cooperative): the others are read on during a rebalance.
-    """
-    config = kafka.client_config() | {
-        "group.id": settings.group,
-        "enable.auto.commit": False,
-        "enable.auto.offset.store": False,
-        "auto.offset.reset": "earliest",
-        "partition.assignment.strategy": "cooperative-sticky",
-        "session.timeout.ms": settings.session_timeout_ms,
-        "heartbeat.interval.ms": settings.session_timeout_ms // 10,
-        "queued.max.messages.kbytes": settings.buffer_mb * 1024 // 2,
-        "fetch.message.max.bytes": 1_048_576,
-        "logger": log,
-    }
-    if settings.group_instance:
-        config["group.instance.id"] = settings.group_instance
-    return config
 
 
 class Sink:
@@ -96,6 +76,7 @@ class Sink:
         self._last_flush = time.monotonic()
         self._waiting_since: float | None = None
         self._quiet = False
+        self._message_size = 16 * _MESSAGE_SIZE  # until the first have come
         self._backoff = Backoff(0.2, settings.retry_maximum)
         self._retry_at = 0.0
         self.facts = SinkFacts(settings.unhealthy_seconds)
@@ -139,12 +120,16 @@ class Sink:
         self._flusher.close()
 
     def _read(self) -> None:
-        messages = self._consumer.consume(_CONSUME_MESSAGES, self._patience())
+        room = max(0, (self._settings.buffer_mb << 20) - self._waiting())
+        count = min(_CONSUME_MESSAGES, 1 + room // self._message_size)
+        messages = self._consumer.consume(count, self._patience())
         self._quiet = not messages
+        if messages:
+            self._message_size = max(_MESSAGE_SIZE, sum(map(len, messages)) // len(messages))
         if messages and self._waiting_since is None:
             self._waiting_since = time.monotonic()
         if any(map(_error, messages)):
-            messages = [message for message in messages if _usable(message)]
+            messages = [message for message in messages if usable(message)]
         received: defaultdict[Key, list[Message]] = defaultdict(list)
         for message, topic, partition in zip(
             messages, map(_topic, messages), map(_partition, messages), strict=True
@@ -166,18 +151,25 @@ class Sink:
         buffers = self._buffers.values()
         if any(buffer.completing for buffer in buffers):
             return False
-        waiting = sum(buffer.bytes for buffer in buffers)
-        return waiting >= self._settings.buffer_mb << 20 or any(
+        return self._waiting() >= self._settings.buffer_mb << 20 or any(
             len(buffer) >= 2 * self._settings.flush_rows for buffer in buffers
         )
+
+    def _waiting(self) -> int:
+        """Bytes of the messages that are not written, those on their way among them."""
+        unsent = sum(buffer.size for buffer in self._buffers.values())
+        return unsent + (self._flush.size if self._flush is not None else 0)
 
     def _due(self, now: float) -> bool:
         """Whether to write: enough waits, or it waits for long, or the stream pauses.
 
-        A pause counts when the last flush is long enough ago, so that blocks do not get small.
+        Half of what may wait is enough, so that the other half is read meanwhile. A pause counts
+        when the last flush is long enough ago, so that blocks do not get small.
         """
         rows = self._settings.flush_rows
-        if self._full() or any(len(buffer) >= rows for buffer in self._buffers.values()):
+        if self._waiting() >= self._settings.buffer_mb << 19 or any(
+            len(buffer) >= rows for buffer in self._buffers.values()
+        ):
             return True
         if self._waiting_since is None:
             return False
@@ -197,11 +189,14 @@ class Sink:
 
     def _write(self, flush: Flush) -> None:
         """Take a flush as far as it goes now; what fails is tried again."""
+        failure = None
+        done = False
         try:
             done = self._flusher.advance(flush)
         except (KafkaException, UndeliveredError, *WriteError) as error:
-            self._fail(flush, error)
-            return
+            failure = str(error)
+        if failure is not None:
+            self._fail(flush, failure)
         if not done:
             return
         self._flush = None
@@ -211,12 +206,12 @@ class Sink:
             self._retry_at = 0.0
         self.facts.note_flush(list(flush.batches.values()), time.monotonic() - flush.began)
 
-    def _fail(self, flush: Flush, error: Exception) -> None:
-        flush.planned = False  # plan again: it tells whether the partitions are still ours
+    def _fail(self, flush: Flush, failure: str) -> None:
+        flush.fail()
         pause = self._backoff.next()
         self._retry_at = time.monotonic() + pause
-        self.facts.note_failure(str(error))
-        log.warning("flush failed, next attempt in %.1f s: %s", pause, error)
+        self.facts.note_failure(failure)
+        log.warning("flush failed, next attempt in %.1f s: %s", pause, failure)
         # Poll on without reading on: the group membership and its callbacks live in the poll.
         self._consumer.pause(self._consumer.assignment())
 
@@ -249,20 +244,6 @@ class Sink:
                 self._flush.batches.pop(key, None)
         consumer.incremental_unassign(partitions)
         self.facts.note_revocation(partitions)
-
-
-def _usable(message: Message) -> bool:
-    """Whether it is a message and no event of the client.
-
-    Raises:
-        KafkaException: The client cannot go on.
-    """
-    error = message.error()
-    if error is not None and error.fatal():
-        raise KafkaException(error)
-    if error is not None:
-        log.warning("Kafka: %s", error)
-    return error is None
 
 
 def sink(
