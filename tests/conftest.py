@@ -12,6 +12,10 @@ from polygon_assets.cli.prepare import missing_builds
 
 __all__ = ["superset", "superset_environment"]
 
+# Workers and the programs that tests start import the same thousands of modules: some machines
+# forbid to keep the compiled ones, and the suite then takes nearly twice as long.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 
 @pytest.fixture(scope="session")
 def builds(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -128,6 +128,8 @@ class SandboxLayout:
             "DASHBOARDS_SNOWFLAKE_ROLE": "",
             "DASHBOARDS_SNOWFLAKE_WAREHOUSE": "",
             "DAGSTER_HOME": str(self.data(UI)),
+            # Its many processes import the same thousands of modules: compile each one once.
+            "PYTHONDONTWRITEBYTECODE": "",
         }
 
 

@@ -11,6 +11,8 @@ SCRIPTS = ROOT / ".ci"
 
 BY_TEST = {
     '.ci/tests "$PART"': "tests/delivery/test_scripts.py: the parts are the whole suite",
+    ".ci/image": "tests/delivery/test_image.py: the same, and .ci/lint its linter",
+    ".ci/site": "tests/site: the same script",
     ".ci/services": "tests/delivery/test_scripts.py: on servers started for the test",
     'uv run polygon roll "$IMAGE"': "tests/delivery/test_permissions.py: on moto's ECS",
     "uv sync --locked --no-dev": ".ci/dagster-image: into a folder, without the sandbox's engines",
