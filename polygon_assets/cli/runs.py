@@ -17,7 +17,8 @@ from polygon_assets.partitions import (
     SessionWindow,
 )
 
-LOOK_SECONDS = 0.3
+LOOK_SECONDS = 1.0
+"""Between two looks at a run: each one reads the events, beside the run that writes them."""
 DONE = {dg.DagsterEventType.ASSET_MATERIALIZATION, dg.DagsterEventType.ASSET_CHECK_EVALUATION}
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}

@@ -51,12 +51,14 @@ def _snowflake_tables(house: Warehouse) -> list[TableFacts]:
         if schema in SCHEMAS and _is_stable(column):
             columns.setdefault((schema, table), []).append(column)
     found: list[TableFacts] = []
-    for (schema, table), chosen in columns.items():
-        quoted = ", ".join(f'"{column}"' for column in chosen)
-        full = f'{house.database}."{schema}"."{table}"'
-        rows, total = house.query(f"SELECT COUNT(*), HASH_AGG({quoted}) FROM {full}")[0]
-        name = f"{schema}.{table}".lower()
-        found.append(TableFacts("snowflake", name, int(rows), _hexadecimal(int(total))))
+    with house.cursor() as cursor:  # one session for all
+        for (schema, table), chosen in columns.items():
+            quoted = ", ".join(f'"{column}"' for column in chosen)
+            full = f'{house.database}."{schema}"."{table}"'
+            cursor.execute(f"SELECT COUNT(*), HASH_AGG({quoted}) FROM {full}")
+            [(rows, total)] = cursor.fetchall()
+            name = f"{schema}.{table}".lower()
+            found.append(TableFacts("snowflake", name, int(rows), _hexadecimal(int(total))))
     return found
 
 
