@@ -65,8 +65,8 @@ ACTIONS_NOT_HERE = {
 def run_steps() -> set[str]:
     """The scripts that ``.ci/run`` calls, as a workflow names them."""
     lines = (SCRIPTS / "run").read_text().splitlines()
-    (steps,) = [line for line in lines if line.startswith("for step in ")]
-    names = steps.removeprefix("for step in ").removesuffix("; do").split()
+    (steps,) = [line for line in lines if line.startswith("for steps in ")]
+    names = steps.removeprefix("for steps in ").removesuffix("; do").replace('"', "").split()
     return {f".ci/{name}" for name in names}
 
 

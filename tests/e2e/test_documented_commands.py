@@ -67,7 +67,7 @@ ELSEWHERE = {
     "dg check defs": (".ci/definitions", "dg check defs"),
     "dg list defs": (".ci/definitions", "dg list defs"),
     "bash .ci/": (".ci/run", "bash"),
-    ".ci/": (".ci/run", ".ci/$step"),
+    ".ci/": (".ci/run", ".ci/$1"),
     "dg dev -w workspace.yaml": ("polygon_assets/sandbox/services.py", '"workspace.yaml"'),
     "dg launch": ("tests/security/test_secrets.py", '"launch"'),
     "python -m polygon_stream.probe": ("tests/delivery/test_image.py", "polygon_stream.probe"),
