@@ -195,6 +195,7 @@ class Sink:
             done = self._flusher.advance(flush)
         except (KafkaException, UndeliveredError, *WriteError) as error:
             failure = str(error)
+        # Not in the handler: while it holds the error, what that holds cannot be collected.
         if failure is not None:
             self._fail(flush, failure)
         if not done:
