@@ -4,9 +4,10 @@ Nothing is partitioned more finely: the hours of a session are rebuilt together,
 more keys than Dagster shows. Reference data is a snapshot per session like everything else.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from typing import Any
 
 import dagster as dg
 
@@ -19,7 +20,26 @@ from polygon_assets.sessions import (
     weekday_closures,
 )
 
-NYSE_SESSIONS = dg.DailyPartitionsDefinition(
+
+class SessionPartitions(dg.DailyPartitionsDefinition):
+    """Daily partitions that take their keys from the calendar.
+
+    Dagster asks for all of them at each check of a run without a partition, and would count
+    through twenty years of days every time.
+    """
+
+    def get_partition_keys(
+        self, current_time: datetime | None = None, dynamic_partitions_store: Any = None
+    ) -> Sequence[str]:
+        """The keys up to a time, ascending; now, if none is given."""
+        with dg.partition_loading_context(current_time, dynamic_partitions_store):
+            last = self.get_last_partition_key()
+        if last is None:
+            return []
+        return [str(day) for day in sessions_between(first_session(), date.fromisoformat(last))]
+
+
+NYSE_SESSIONS = SessionPartitions(
     start_date=first_session().isoformat(),
     # The calendar's end: beyond it nobody knows the holidays. Fixed, so that the definition is the
     # same every day and in every deployment.

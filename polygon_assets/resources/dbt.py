@@ -1,9 +1,12 @@
 """The dbt project and the command that runs it."""
 
 import sys
+from functools import cached_property
+from importlib.metadata import version
 from pathlib import Path
 
 from dagster_dbt import DbtCliResource, DbtProject
+from packaging.version import Version
 
 from polygon_assets.env import Names
 from polygon_assets.manifest import DBT_PROJECT, TARGET, manifest_is_current
@@ -15,8 +18,20 @@ if not manifest_is_current():
 DBT = Path(sys.executable).with_name("dbt")
 
 
-def dbt(names: Names) -> DbtCliResource:
+class InstalledDbt(DbtCliResource):
+    """dbt as it is installed beside this package."""
+
+    @cached_property
+    def _cli_version(self) -> Version:
+        # dagster-dbt would run `dbt --version` before each command: seconds, and a call to PyPI.
+        return Version(version("dbt-core"))
+
+
+def dbt(names: Names) -> InstalledDbt:
     """dbt with the target of one deployment."""
-    return DbtCliResource(
-        project_dir=dbt_project, dbt_executable=str(DBT), target=names.deployment.value
+    return InstalledDbt(
+        # The type checker knows the fields of a subclass only, which say text.
+        project_dir=dbt_project,  # pyright: ignore[reportArgumentType]
+        dbt_executable=str(DBT),
+        target=names.deployment.value,
     )

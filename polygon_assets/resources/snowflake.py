@@ -122,6 +122,8 @@ def _warehouse(names: Names, database: str | None) -> Warehouse:
             "host": host,
             "port": port,
             "protocol": protocol,
+            # At each login the connector would ask the metadata addresses of three clouds.
+            "platform_detection_timeout_seconds": 0.0,
             "session_parameters": {
                 "CLIENT_OUT_OF_BAND_TELEMETRY_ENABLED": False,
                 "QUERY_TAG": json.dumps({"app": APP, "deployment": names.label}),

@@ -1,6 +1,7 @@
 """Where dbt connects: the defaults, and what the variables of a real account change."""
 
 import json
+import subprocess
 
 import pytest
 import yaml
@@ -11,6 +12,9 @@ from dbt.config.renderer import ProfileRenderer
 from dbt.exceptions import EnvVarMissingError
 from dbt_common.context import set_invocation_context
 from dbt_warehouse import PROJECT
+
+from polygon_assets.env import Deployment, Names
+from polygon_assets.resources.dbt import DBT, dbt
 
 SANDBOX = {
     "account": "sandbox",
@@ -95,3 +99,11 @@ def test_private_key_replaces_the_password() -> None:
     arguments = connection("prod", REAL_ACCOUNT | {"SNOWFLAKE_PRIVATE_KEY": pem}).auth_args()
     assert "password" not in arguments
     assert arguments["private_key"]
+
+
+def test_the_version_is_known_without_asking_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    """dagster-dbt would ask it before each of its commands, and it asks PyPI."""
+    told = subprocess.check_output([DBT, "--version"], text=True)
+    monkeypatch.setattr(subprocess, "Popen", None)
+    found = dbt(Names(Deployment.LOCAL, "_local"))._cli_version  # pyright: ignore[reportPrivateUsage]
+    assert f"installed: {found}\n" in told

@@ -21,6 +21,25 @@ def test_keys_are_the_sessions() -> None:
     assert keys == [str(day) for day in all_sessions()[: len(keys)]]
 
 
+@pytest.mark.parametrize(
+    "now",
+    [
+        datetime(2003, 9, 1, tzinfo=UTC),
+        datetime(2003, 9, 10, 3, 59, tzinfo=UTC),
+        datetime(2003, 9, 10, 4, tzinfo=UTC),
+        datetime(2012, 10, 29, 12, tzinfo=UTC),
+        datetime(2026, 11, 28, 3, tzinfo=UTC),
+        datetime(2030, 12, 31, 23, tzinfo=UTC),
+        datetime(2040, 1, 1, tzinfo=UTC),
+    ],
+)
+def test_keys_are_those_that_dagster_counts(now: datetime) -> None:
+    counted = dg.DailyPartitionsDefinition.get_partition_keys(NYSE_SESSIONS, now)
+    assert NYSE_SESSIONS.get_partition_keys(now) == counted
+    with freeze_time(now):
+        assert NYSE_SESSIONS.get_partition_keys() == counted
+
+
 def test_the_horizon_is_the_calendars() -> None:
     for year in (2031, 2040):
         with freeze_time(datetime(year, 1, 20, tzinfo=UTC)):
