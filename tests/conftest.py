@@ -25,6 +25,18 @@ def builds(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return logs
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _path_of_the_application() -> None:  # pyright: ignore[reportUnusedFunction]
+    """Let logins to the warehouse call the program pytest.
+
+    The connector reads the source of every frame of the stack to find its name: below pytest's
+    some hundred frames that is most of a login.
+    """
+    from snowflake.connector.auth import _auth
+
+    _auth.get_application_path = lambda: "pytest"  # pyright: ignore[reportPrivateImportUsage]
+
+
 PLATFORM = (
     *("POLYGON_", "FLAT_FILES_", "KAFKA_", "STREAM_", "SINK_", "CLICKHOUSE_", "SNOWFLAKE_"),
     *("AIRBYTE_", "CONNECTOR_", "AWS_", "ECS_", "DASHBOARDS_", "ALERT", "DAGSTER_", "DBT_"),
