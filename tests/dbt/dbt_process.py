@@ -1,4 +1,4 @@
-"""Runs dbt commands in one process, which imports dbt only once.
+"""Runs dbt commands in one process, which imports dbt and reads the project only once.
 
 Reads a JSON list of arguments per line from stdin; answers each with a line `RESULT <JSON>`: the
 status and the seconds of every node by name. Anything else on stdout is dbt's own output.
@@ -6,13 +6,25 @@ status and the seconds of every node by name. Anything else on stdout is dbt's o
 
 import json
 import sys
+from functools import cache
 
 from dbt.cli.main import dbtRunner
+from dbt.contracts.graph.manifest import Manifest
+
+
+@cache
+def project() -> Manifest:
+    """The project as dbt reads it: no configuration depends on the variables of a command."""
+    outcome = dbtRunner().invoke(["parse"])
+    if outcome.exception is not None:
+        raise outcome.exception
+    return outcome.result
 
 
 def run(arguments: list[str]) -> dict[str, tuple[str, float]]:
     """Run one command; status and seconds of every node, or of the command if it ran none."""
-    outcome = dbtRunner().invoke(arguments)
+    # A copy, as a command writes into it what it compiles.
+    outcome = dbtRunner(manifest=project().deepcopy()).invoke(arguments)
     if outcome.exception is not None:
         return {"command": (f"{type(outcome.exception).__name__}: {outcome.exception}", 0.0)}
     return {
