@@ -51,7 +51,7 @@ from polygon_assets.stream_tasks import task_variables
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.xdist_group("branch_deployment"),
-    pytest.mark.timeout(900),
+    pytest.mark.timeout(1200),
     pytest.mark.usefixtures("builds"),
 ]
 

@@ -13,7 +13,7 @@ from polygon_assets.defs.rollups.assets import BARS_1M, ROLLUPS
 from polygon_assets.defs.rollups.rebuild import rebuild_session
 from polygon_assets.resources.clickhouse import ClickHouse
 
-pytestmark = [pytest.mark.xdist_group("checks_clickhouse"), pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.xdist_group("checks_clickhouse"), pytest.mark.timeout(1200)]
 
 DAY, NEXT = date(2012, 7, 5), date(2012, 7, 6)
 SYMBOLS = ["AAPL", "MSFT", "ZZAA"]

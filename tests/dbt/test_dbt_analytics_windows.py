@@ -17,7 +17,7 @@ from support.sql_guard import findings
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.xdist_group("dbt_analytics_windows"),
-    pytest.mark.timeout(600),
+    pytest.mark.timeout(1200),
 ]
 
 FIRST, LAST = "2011-12-01", "2013-03-01"

@@ -13,7 +13,7 @@ from real_market_data import SYMBOLS, bars_between
 from polygon_assets.env import Deployment, Names
 from polygon_assets.partitions import PARTITION_TAG
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("dbt_facts"), pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("dbt_facts"), pytest.mark.timeout(1200)]
 
 NAMES = Names(Deployment.LOCAL, "_local")
 FRIDAY, TUESDAY = "2005-02-18", "2005-02-22"

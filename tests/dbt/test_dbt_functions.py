@@ -9,7 +9,7 @@ from support.allowed_functions import ALLOWED, FRAMES
 from support.snowflake_functions import SNOWFLAKE_FUNCTIONS
 from support.sql_guard import findings
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("dbt_functions"), pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("dbt_functions"), pytest.mark.timeout(1200)]
 
 CASES = [
     (expression, wanted)

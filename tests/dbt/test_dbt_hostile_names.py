@@ -8,7 +8,7 @@ from market_history import dividend, sessions_of, split
 from support.hostile import TICKERS
 from trap_market import bar, ticker
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("dbt_hostile"), pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("dbt_hostile"), pytest.mark.timeout(1200)]
 
 SESSIONS = sessions_of("2005-02-14", "2005-02-16")
 MARTS = ("fct_daily_bars", "fct_daily_adjusted", "dim_security")

@@ -13,7 +13,7 @@ from test_dbt_marts import (
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.xdist_group("dbt_long_history"),
-    pytest.mark.timeout(600),
+    pytest.mark.timeout(1200),
 ]
 
 

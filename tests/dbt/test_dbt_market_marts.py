@@ -22,7 +22,7 @@ from support.sql_guard import findings
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.xdist_group("dbt_market_marts"),
-    pytest.mark.timeout(600),
+    pytest.mark.timeout(1200),
 ]
 
 

@@ -16,7 +16,7 @@ from real_market_data import SYMBOLS, bars_between, four_pm, real_actions
 from support.allowed_functions import ALLOWED
 from support.sql_guard import findings, functions_of
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("dbt_marts"), pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("dbt_marts"), pytest.mark.timeout(1200)]
 
 FIRST_WEEK = ("2005-02-14", "2005-02-18")
 SECOND_WEEK = ("2005-02-22", "2005-02-28")

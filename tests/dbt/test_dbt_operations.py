@@ -11,7 +11,11 @@ import pytest
 from dbt_warehouse import PROJECT, Warehouse, warehouse
 from real_market_data import bars_between
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("dbt_operations"), pytest.mark.timeout(600)]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.xdist_group("dbt_operations"),
+    pytest.mark.timeout(1200),
+]
 
 FRIDAY, TUESDAY, WEDNESDAY = "2005-02-18", "2005-02-22", "2005-02-23"
 RUN = "0b1c-of-dagster"

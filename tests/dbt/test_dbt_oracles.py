@@ -17,7 +17,7 @@ from analytics_series import raw_tables
 from dbt_warehouse import Warehouse, warehouse
 from real_market_data import SYMBOLS
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("dbt_oracles"), pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("dbt_oracles"), pytest.mark.timeout(1200)]
 
 MARTS = sorted({analytic.mart for analytic in ANALYTICS})
 TOLERANCE = 1e-9

@@ -16,7 +16,7 @@ from market_history import dividend, load, sessions_of, split, synthetic
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.xdist_group("dbt_late_actions"),
-    pytest.mark.timeout(900),
+    pytest.mark.timeout(1200),
 ]
 
 SESSIONS = sessions_of("2004-06-01", "2006-05-31")

@@ -12,7 +12,7 @@ from random_market import LAST, steps
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.xdist_group("dbt_random_histories"),
-    pytest.mark.timeout(900),
+    pytest.mark.timeout(1200),
 ]
 
 SEEDS = [1]

@@ -19,7 +19,7 @@ from trap_market import LATE_SESSION, SESSIONS, bar, build
 from polygon_assets.defs.reconcile.bands import Bar, compare
 from polygon_assets.defs.symbols.assets import MINUTE_BARS
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("dbt_traps"), pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("dbt_traps"), pytest.mark.timeout(1200)]
 
 FRIDAY, TUESDAY = "2005-02-18", "2005-02-22"
 

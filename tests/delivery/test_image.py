@@ -23,7 +23,7 @@ DOCKERFILE = PROJECT_ROOT / "streaming" / "Dockerfile"
 STAGES = read(DOCKERFILE.read_text())
 FINAL = STAGES[-1]
 
-taken = [pytest.mark.slow, pytest.mark.timeout(600), pytest.mark.xdist_group("image")]
+taken = [pytest.mark.slow, pytest.mark.timeout(1200), pytest.mark.xdist_group("image")]
 
 
 def dockerfiles() -> list[Path]:

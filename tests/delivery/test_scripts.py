@@ -157,7 +157,7 @@ def elsewhere(tmp_path: Path) -> Iterator[dict[str, str]]:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1200)
 @pytest.mark.xdist_group("apache_kafka")
 def test_the_contracts_run_on_servers_elsewhere(elsewhere: dict[str, str]) -> None:
     done = run(".ci/services", *SOME, timeout=500, **elsewhere)

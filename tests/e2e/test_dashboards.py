@@ -25,7 +25,7 @@ from polygon_assets.resources.superset import SupersetClient, SupersetError
 pytestmark = [
     pytest.mark.e2e,
     pytest.mark.slow,
-    pytest.mark.timeout(900),
+    pytest.mark.timeout(1200),
     pytest.mark.xdist_group(GROUP),
     pytest.mark.usefixtures("builds", "superset_environment"),
 ]

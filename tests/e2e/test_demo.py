@@ -25,7 +25,7 @@ from polygon_assets.sandbox.control import read_state
 pytestmark = [
     pytest.mark.e2e,
     pytest.mark.slow,
-    pytest.mark.timeout(600),
+    pytest.mark.timeout(1200),
     pytest.mark.xdist_group("demo"),
     pytest.mark.usefixtures("builds"),
 ]

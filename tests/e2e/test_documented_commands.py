@@ -21,7 +21,7 @@ from polygon_assets.sandbox.market import SimulatedMarket
 pytestmark = [
     pytest.mark.e2e,
     pytest.mark.slow,
-    pytest.mark.timeout(600),
+    pytest.mark.timeout(1200),
     pytest.mark.xdist_group("documented"),
 ]
 

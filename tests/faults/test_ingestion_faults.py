@@ -8,7 +8,7 @@ from faults.faults_sandbox import FaultySandbox, faulty_sandbox
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.xdist_group("ingestion_faults"),
-    pytest.mark.timeout(600),
+    pytest.mark.timeout(1200),
     pytest.mark.usefixtures("builds"),
 ]
 

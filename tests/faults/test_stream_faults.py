@@ -11,7 +11,7 @@ import pytest
 
 PROGRAM = Path(__file__).with_name("stream_faults.py")
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600), pytest.mark.xdist_group("stream_faults")]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200), pytest.mark.xdist_group("stream_faults")]
 
 
 def run(*options: str) -> subprocess.CompletedProcess[str]:

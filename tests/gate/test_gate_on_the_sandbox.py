@@ -24,7 +24,7 @@ from polygon_assets.sessions import session
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.timeout(600),
+    pytest.mark.timeout(1200),
     pytest.mark.xdist_group("gate"),
 ]
 

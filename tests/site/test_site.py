@@ -19,7 +19,7 @@ from polygon_assets.site.folder import files
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.xdist_group("site"),
-    pytest.mark.timeout(600),
+    pytest.mark.timeout(1200),
 ]
 
 DEFINITIONS = (PROJECT_ROOT / "tests" / "contract" / "definitions.txt").read_text()

@@ -93,7 +93,7 @@ def platform(broker, clickhouse, tmp_path):
     made.stop()
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1200)
 async def test_what_was_sent_is_stored_although_the_broker_is_killed(platform, broker, tmp_path):
     await asyncio.to_thread(watch_arrivals, platform)
     market = Market()

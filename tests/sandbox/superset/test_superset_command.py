@@ -14,7 +14,7 @@ from polygon_assets.sandbox.superset import environment
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.timeout(900),
+    pytest.mark.timeout(1200),
     pytest.mark.usefixtures("builds", "superset_environment"),
 ]
 

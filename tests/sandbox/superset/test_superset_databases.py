@@ -12,7 +12,7 @@ from support.superset import GROUP, ApiError, RunningSuperset
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.timeout(600),
+    pytest.mark.timeout(1200),
     pytest.mark.xdist_group(GROUP),
 ]
 

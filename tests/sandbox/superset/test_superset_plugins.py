@@ -11,7 +11,7 @@ from polygon_assets.sandbox.layout import BI
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.timeout(600),
+    pytest.mark.timeout(1200),
     pytest.mark.xdist_group(GROUP),
 ]
 

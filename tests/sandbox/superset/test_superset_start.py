@@ -24,7 +24,7 @@ from polygon_assets.sandbox.processes import sandbox_processes
 from polygon_assets.sandbox.services import Service
 from polygon_assets.sandbox.services import superset as superset_service
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 
 KILLS = 5
 FIRST_START_SECONDS = 30.0
