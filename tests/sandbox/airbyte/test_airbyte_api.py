@@ -113,7 +113,7 @@ def test_cancelling_keeps_nothing_of_what_was_not_committed(airbyte: Any) -> Non
         time.sleep(0.05)
     started = time.monotonic()
     assert airbyte.call("DELETE", f"/jobs/{job_id}")["status"] == "cancelled"
-    assert time.monotonic() - started < 40  # the job takes a minute
+    assert time.monotonic() - started < 5
     assert airbyte.query("select ID from {db}.RAW.SPLITS") == [("S1",)]
     assert airbyte.states()["splits"] == {"at": 1}
 

@@ -43,7 +43,7 @@ class Gateway:
 
     def stop(self) -> int:
         self.process.terminate()
-        return self.process.wait(timeout=30)
+        return self.process.wait(timeout=10)
 
     def kill(self) -> None:
         self.process.kill()

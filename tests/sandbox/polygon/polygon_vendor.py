@@ -41,4 +41,4 @@ class Vendor:
     def stop(self, number: int = signal.SIGTERM) -> int:
         self.http.close()
         self.process.send_signal(number)
-        return self.process.wait(20)
+        return self.process.wait(5)

@@ -63,7 +63,7 @@ class Server:
 
     def terminate(self) -> int:
         self.process.terminate()
-        return self.process.wait(30)
+        return self.process.wait(10)
 
     def kill(self) -> None:
         self.process.kill()

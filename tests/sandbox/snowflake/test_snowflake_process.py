@@ -21,7 +21,7 @@ def test_a_wrong_password_is_answered_at_once(server) -> None:
         server.connect(password="wrong")
     with pytest.raises(snowflake.connector.DatabaseError, match="Incorrect username or password"):
         server.connect(user="somebody")
-    assert time.monotonic() - started < 20
+    assert time.monotonic() - started < 4
 
 
 def test_a_database_that_cannot_be_named_so_is_answered_at_once(server) -> None:
@@ -79,7 +79,9 @@ def test_kill_and_restart_keep_every_committed_row(
     kept = cursor.execute("select comment from information_schema.tables where table_name = 'T'")
     assert kept.fetchone() == ("it's kept",)
     cursor.execute("insert into t values (20, 'y')")
+    started = time.monotonic()
     assert second.terminate() == 0
+    assert time.monotonic() - started < 3
     assert not list((tmp_path / "data").glob("*.wal")), "a clean stop leaves no log to replay"
 
     third = start_server(tmp_path / "data").wait_until_healthy()
@@ -126,7 +128,9 @@ def test_it_stops_in_time_while_a_statement_runs(tmp_path: Path, start_server: S
         time.sleep(0.1)
     time.sleep(0.5)
     assert sent.poll() is None
+    started = time.monotonic()
     assert running.terminate() == 0
+    assert time.monotonic() - started < 3
     sent.kill()
     sent.wait()
 
