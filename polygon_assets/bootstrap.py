@@ -16,8 +16,8 @@ from polygon_assets.defs.rollups.live import create_rollups, migration_names
 from polygon_assets.env import DeploymentError, Names, deployment_names
 from polygon_assets.preflight import require_services
 from polygon_assets.publish.publish import publish
-from polygon_assets.resources.assemble import platform
 from polygon_assets.resources.clickhouse import ClickHouse
+from polygon_assets.resources.platform import platform
 from polygon_assets.stream_tasks import task_variables
 
 Progress = Callable[[str], None]

@@ -22,8 +22,9 @@ from polygon_assets.defs.ticks.reports import stream_complete
 from polygon_assets.defs.ticks.sensors import kafka_lag, market_hours
 from polygon_assets.env import deployment_names
 from polygon_assets.partitions import SessionWindow
-from polygon_assets.resources.assemble import Platform, platform, resources
+from polygon_assets.resources.assemble import resources
 from polygon_assets.resources.ecs import PRODUCER
+from polygon_assets.resources.platform import Platform, platform
 from polygon_assets.sandbox.layout import SandboxLayout
 from polygon_assets.sandbox.market import SimulatedMarket
 from polygon_assets.sessions import session

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from polygon_assets.env import Names
-from polygon_assets.resources.assemble import platform
 from polygon_assets.resources.clickhouse import ClickHouse
+from polygon_assets.resources.platform import platform
 from polygon_assets.resources.snowflake import SCHEMAS, Warehouse
 
 VOLATILE = ("_AIRBYTE_", "KAFKA_", "RECEIVED_AT", "LOADED_AT", "UPDATED_AT", "CHANGED_AT")

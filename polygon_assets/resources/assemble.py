@@ -1,19 +1,18 @@
 """Every resource of a deployment, one per outside system."""
 
-from dataclasses import dataclass
 from typing import Any
 
 from polygon_assets.env import Names
 from polygon_assets.resources.airbyte import airbyte
 from polygon_assets.resources.alerts import alerts
-from polygon_assets.resources.clickhouse import ClickHouse, clickhouse
+from polygon_assets.resources.clickhouse import clickhouse
 from polygon_assets.resources.dbt import dbt
-from polygon_assets.resources.ecs import StreamServices, stream_services
+from polygon_assets.resources.ecs import stream_services
 from polygon_assets.resources.flat_files import flat_files
-from polygon_assets.resources.kafka import Kafka, kafka
+from polygon_assets.resources.kafka import kafka
 from polygon_assets.resources.polygon import polygon
-from polygon_assets.resources.snowflake import Warehouse, account, warehouse
-from polygon_assets.resources.superset import Superset, superset
+from polygon_assets.resources.snowflake import warehouse
+from polygon_assets.resources.superset import superset
 
 
 def resources(names: Names) -> dict[str, Any]:
@@ -30,28 +29,3 @@ def resources(names: Names) -> dict[str, Any]:
         "superset": superset(),
         "alerts": alerts(),
     }
-
-
-@dataclass(frozen=True)
-class Platform:
-    """The resources that are also used outside of Dagster's runs, ready to use."""
-
-    snowflake: Warehouse
-    account: Warehouse
-    """Snowflake without a current database."""
-    clickhouse: ClickHouse
-    kafka: Kafka
-    stream_services: StreamServices
-    superset: Superset
-
-
-def platform(names: Names) -> Platform:
-    """The resources of one deployment, with the values of their variables."""
-    return Platform(
-        warehouse(names).process_config_and_initialize(),
-        account(names).process_config_and_initialize(),
-        clickhouse(names).process_config_and_initialize(),
-        kafka(names).process_config_and_initialize(),
-        stream_services(names).process_config_and_initialize(),
-        superset().process_config_and_initialize(),
-    )

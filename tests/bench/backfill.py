@@ -67,7 +67,7 @@ def _backfill(layout: SandboxLayout, sessions: list[date]) -> int:
     from polygon_assets.cli.runs import Runner
     from polygon_assets.definitions import defs
     from polygon_assets.env import deployment_names
-    from polygon_assets.resources.assemble import platform
+    from polygon_assets.resources.platform import platform
 
     names = deployment_names()
     bootstrap(names)

@@ -42,9 +42,9 @@ from polygon_assets.defs.platform.janitor import JanitorConfig, janitor
 from polygon_assets.defs.raw import STREAM_TABLES
 from polygon_assets.env import PROD, PROJECT_ROOT, Names, branch_names
 from polygon_assets.publish.manifest import read_manifest, read_streams
-from polygon_assets.resources.assemble import Platform, platform
 from polygon_assets.resources.dbt import DBT, dbt
 from polygon_assets.resources.ecs import PRODUCER, SINK
+from polygon_assets.resources.platform import Platform, platform
 from polygon_assets.sandbox.airbyte.columns import column, table_columns
 from polygon_assets.stream_tasks import task_variables
 

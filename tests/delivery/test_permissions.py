@@ -24,8 +24,8 @@ from polygon_assets.defs.platform.drop import drop_clone
 from polygon_assets.defs.platform.inventory import Clone
 from polygon_assets.doctor import ecs as doctor
 from polygon_assets.env import PROJECT_ROOT, branch_names, deployment_names
-from polygon_assets.resources.assemble import platform
 from polygon_assets.resources.ecs import SERVICES, SINK, TASK_DEFINITIONS, StreamServices
+from polygon_assets.resources.platform import platform
 from polygon_assets.stream_tasks import task_variables
 
 pytestmark = pytest.mark.xdist_group("permissions")

@@ -12,7 +12,7 @@ from support.alert_receivers import SECRET_PATH, mail_server, slack_server
 from polygon_assets.doctor import alerts, dagster, dbt, flat_files, snowflake, vendor, websocket
 from polygon_assets.doctor.snowflake import Grant, lacking
 from polygon_assets.env import PROD, Deployment, Names
-from polygon_assets.resources.assemble import platform
+from polygon_assets.resources.platform import platform
 from polygon_assets.resources.snowflake import SCHEMAS
 
 SERVERS = ("polygon", "snowflake", "ecs")

@@ -9,7 +9,7 @@ from polygon_assets.bootstrap import bootstrap
 from polygon_assets.doctor.examination import SYSTEMS
 from polygon_assets.doctor.findings import Finding
 from polygon_assets.env import DeploymentError, Names, branch_names
-from polygon_assets.resources.assemble import platform
+from polygon_assets.resources.platform import platform
 
 pytestmark = [pytest.mark.xdist_group("doctor_branch"), pytest.mark.usefixtures("outside")]
 

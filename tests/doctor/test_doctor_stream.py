@@ -13,8 +13,8 @@ from polygon_assets.defs.rollups.live import create_rollups
 from polygon_assets.doctor import clickhouse, ecs, kafka
 from polygon_assets.doctor import clickhouse as clickhouse_module
 from polygon_assets.env import Names
-from polygon_assets.resources.assemble import platform
 from polygon_assets.resources.kafka import kafka_admin
+from polygon_assets.resources.platform import platform
 from polygon_assets.stream_tasks import task_variables
 from polygon_assets.topics import declared
 

@@ -8,7 +8,7 @@ from polygon_stream.schema import TICKS, apply
 from polygon_assets.alerts.messages import RUNBOOK
 from polygon_assets.defs.rollups.live import create_rollups
 from polygon_assets.env import PROJECT_ROOT, Names
-from polygon_assets.resources.assemble import platform
+from polygon_assets.resources.platform import platform
 
 SERVERS = ("clickhouse",)
 

@@ -9,7 +9,7 @@ from support.served import Served
 
 from polygon_assets.defs.dashboards.push import Chosen, deployment_bundle, opening_filters
 from polygon_assets.env import deployment_names
-from polygon_assets.resources.assemble import platform
+from polygon_assets.resources.platform import platform
 from polygon_assets.resources.superset import SupersetClient, superset
 
 SIZE = ("--sessions", "8", "--symbols", "8", "--speed", "3000")

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from polygon_assets.defs.dashboards.bundle import Bundle
 from polygon_assets.env import Names
-from polygon_assets.resources.assemble import Platform
+from polygon_assets.resources.platform import Platform
 from polygon_assets.resources.superset import Superset
 
 

@@ -15,7 +15,7 @@ from polygon_assets.defs.platform.drop import require_may_drop
 from polygon_assets.env import deployment_names
 from polygon_assets.operation_settings import BranchSettings
 from polygon_assets.policies import LANE_TAG
-from polygon_assets.resources.assemble import platform
+from polygon_assets.resources.platform import platform
 from polygon_assets.stream_tasks import task_variables
 
 

@@ -16,9 +16,9 @@ from polygon_assets.env import (
     pull_request_of,
 )
 from polygon_assets.preflight import ECS, explained
-from polygon_assets.resources.assemble import Platform
 from polygon_assets.resources.ecs import SERVICES
 from polygon_assets.resources.kafka import TIMEOUT_SECONDS
+from polygon_assets.resources.platform import Platform
 
 ENDED_WITHIN_SECONDS = 180.0
 """A task has 60 s to end, and a sink that was killed leaves its group a while later."""

@@ -6,9 +6,9 @@ from typing import Any
 
 from polygon_assets.env import Kind, pull_request_of
 from polygon_assets.preflight import ECS, KAFKA, explained
-from polygon_assets.resources.assemble import Platform
 from polygon_assets.resources.ecs import StreamServices
 from polygon_assets.resources.kafka import TIMEOUT_SECONDS
+from polygon_assets.resources.platform import Platform
 from polygon_assets.resources.superset import Superset
 
 FOUND_IN_ORDER: tuple[Kind, ...] = (

@@ -18,7 +18,7 @@ from polygon_assets.defs.platform.inventory import Clone, find_clones
 from polygon_assets.env import Deployment, DeploymentError, deployment_names
 from polygon_assets.operation_settings import BranchSettings
 from polygon_assets.policies import LANE_TAG
-from polygon_assets.resources.assemble import platform
+from polygon_assets.resources.platform import platform
 
 JUST_MADE = timedelta(hours=6)
 """A list of open pull requests may be older than the newest of them."""
