@@ -9,12 +9,15 @@ from support.builds import build_missing
 from support.superset import superset, superset_environment
 
 from polygon_assets.cli.prepare import missing_builds
+from polygon_assets.garbage import look_rarely_for_garbage
 
 __all__ = ["superset", "superset_environment"]
 
 # Workers and the programs that tests start import the same thousands of modules: some machines
 # forbid to keep the compiled ones, and the suite then takes nearly twice as long.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+look_rarely_for_garbage()
 
 
 @pytest.fixture(scope="session")

@@ -12,6 +12,7 @@ from rich.markup import escape
 
 from polygon_assets.cli.board import console
 from polygon_assets.cli.dashboard_commands import dashboards
+from polygon_assets.garbage import look_rarely_for_garbage
 from polygon_assets.sandbox.layout import KAFKA_VARIABLE
 
 if TYPE_CHECKING:
@@ -270,6 +271,7 @@ def apply_topics(
 
 def main() -> None:
     """Run the command; a known problem is one sentence and exit code 1."""
+    look_rarely_for_garbage()
     from pydantic import ValidationError
 
     from polygon_assets.sandbox.control import SandboxError

@@ -10,6 +10,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
+from polygon_assets.garbage import look_rarely_for_garbage
 from polygon_assets.sandbox.lifeline import follow_parent
 from polygon_assets.sandbox.server_start import StartError, own_directory, take_port
 from polygon_assets.sandbox.snowflake.lean_imports import leave_out_unused_libraries
@@ -26,6 +27,7 @@ def main() -> int:
         0 after a clean stop, 1 where the directory or the port is in use.
     """
     follow_parent()
+    look_rarely_for_garbage()
     options = _options()
     try:
         with own_directory("Snowflake", options.data), take_port(options.port) as listener:

@@ -20,6 +20,7 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from polygon_assets.garbage import look_rarely_for_garbage
 from polygon_assets.sandbox.lifeline import follow_parent
 from polygon_assets.sandbox.server_start import HOST, StartError, own_directory
 from polygon_assets.sandbox.superset.metadata import Metadata, require_user
@@ -43,6 +44,7 @@ def main() -> int:
         0 after a stop, 1 if the server could not start.
     """
     follow_parent()
+    look_rarely_for_garbage()
     parser = argparse.ArgumentParser(
         prog="python -m polygon_assets.sandbox.superset.serve",
         description="Superset on 127.0.0.1; its metadata is a SQLite database.",
