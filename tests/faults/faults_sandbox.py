@@ -1,42 +1,40 @@
 """A sandbox of a test's own whose vendor and processes can be made to fail."""
 
 import json
-import os
 import signal
-import subprocess
-import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any, TypeVar
 
+import dagster as dg
 import psutil
+import pytest
 from support.servers import free_ports
 
+from polygon_assets.bootstrap import bootstrap
+from polygon_assets.cli.outcomes import RunOutcome
 from polygon_assets.cli.prepare import write_dagster_config
+from polygon_assets.cli.runs import Runner
+from polygon_assets.cli.tables import table_facts
+from polygon_assets.defs.raw import raw_assets, raw_checks
+from polygon_assets.env import deployment_names
+from polygon_assets.partitions import SessionWindow
+from polygon_assets.resources.assemble import resources
+from polygon_assets.resources.platform import platform
 from polygon_assets.sandbox.control import Sandbox
 from polygon_assets.sandbox.layout import SandboxLayout
 from polygon_assets.sandbox.processes import sandbox_processes
 
-RUN_ASSETS = Path(__file__).with_name("run_assets.py")
 LOOK_SECONDS = 0.05
 WAIT_SECONDS = 60.0
-RUN_SECONDS = 180.0
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a run of assets said of itself."""
-
-    success: bool
-    failures: list[str]
-    materialized: list[str]
-    failed_checks: list[dict[str, Any]]
 
 
 @dataclass
@@ -44,10 +42,9 @@ class FaultySandbox:
     """All services of a sandbox, restarted by its supervisor when one is killed."""
 
     layout: SandboxLayout
-
-    @property
-    def environment(self) -> dict[str, str]:
-        return os.environ | self.layout.environment()
+    runner: Runner
+    beside: ThreadPoolExecutor
+    """Where a run goes on while the test kills something."""
 
     def fault(self, kind: str, count: int = 0, path: str = "/", **more: Any) -> None:
         """Let the vendor's next answers fail; 0 = all of them, until :meth:`heal`."""
@@ -57,42 +54,29 @@ class FaultySandbox:
         """Let the vendor answer well again."""
         self._vendor("DELETE", None)
 
-    def start(self, first: str, last: str, *assets: str) -> subprocess.Popen[str]:
-        """Begin a run of assets."""
-        return subprocess.Popen(
-            [sys.executable, str(RUN_ASSETS), first, last, *assets],
-            env=self.environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+    def start(self, first: str, last: str, *assets: str) -> Future[RunOutcome]:
+        """Begin a run of assets with their checks."""
+        window = SessionWindow(date.fromisoformat(first), date.fromisoformat(last))
+        keys = [dg.AssetKey(asset.split("/")) for asset in assets]
+        return self.beside.submit(self.runner.assets, keys, window, lambda _: None)
 
-    def finish(self, run: subprocess.Popen[str]) -> Outcome:
-        """Wait for the run's end."""
-        output, errors = run.communicate(timeout=RUN_SECONDS)
-        assert run.returncode == 0, errors[-4000:]
-        return Outcome(**json.loads(output.splitlines()[-1]))
-
-    def run(self, first: str, last: str, *assets: str) -> Outcome:
+    def run(self, first: str, last: str, *assets: str) -> RunOutcome:
         """A run of assets from start to end."""
-        return self.finish(self.start(first, last, *assets))
+        return self.start(first, last, *assets).result()
 
     def tables(self) -> dict[str, tuple[int, str]]:
         """Rows and checksum of every raw table, without the columns that tell when it came."""
-        program = (
-            "import json; from polygon_assets.cli.tables import table_facts; "
-            "from polygon_assets.env import deployment_names; "
-            "print(json.dumps({t.name: [t.rows, t.checksum] for t in "
-            "table_facts(deployment_names()) if t.name.startswith('raw.')}))"
-        )
-        told = subprocess.run(
-            [sys.executable, "-c", program],
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        return {name: (rows, sum_) for name, (rows, sum_) in json.loads(told.stdout).items()}
+        return {
+            table.name: (table.rows, table.checksum)
+            for table in table_facts(deployment_names())
+            if table.name.startswith("raw.")
+        }
+
+    def forget(self) -> None:
+        """An empty warehouse, as on the first day."""
+        names = deployment_names()
+        platform(names).account.query(f"DROP DATABASE {names.snowflake_database}")
+        bootstrap(names)
 
     def kill(self, command_word: str) -> None:
         """kill -9 the process whose command line has this word, as soon as there is one."""
@@ -125,14 +109,27 @@ class FaultySandbox:
 
 @contextmanager
 def faulty_sandbox(root: Path, symbols: str) -> Iterator[FaultySandbox]:
-    """Start a sandbox, and stop it at the end of the block."""
+    """Start a sandbox with all that the platform writes to, and stop it at the end of the block."""
     layout = SandboxLayout(root, free_ports())
     write_dagster_config(layout.data("dagster"))
     sandbox = Sandbox(layout)
     try:
         sandbox.start(symbols)
         sandbox.wait(lambda _healthy, _started: None)
-        yield FaultySandbox(layout)
+        with pytest.MonkeyPatch.context() as environment, ThreadPoolExecutor(1) as beside:
+            for name, value in layout.environment().items():
+                environment.setenv(name, value)
+            names = deployment_names()
+            bootstrap(names)
+            # The resources of the code location are those of the environment that loaded it.
+            definitions = dg.Definitions(
+                assets=raw_assets,
+                asset_checks=raw_checks,
+                resources=resources(names),
+                executor=dg.in_process_executor,
+            )
+            with dg.DagsterInstance.get() as instance:
+                yield FaultySandbox(layout, Runner(definitions, instance), beside)
     finally:
         sandbox.stop()
 

@@ -21,19 +21,22 @@ SYMBOLS = "300"
 
 
 @pytest.fixture(scope="module")
-def fault_free(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[int, str]]:
-    """The raw tables of a run to which nothing happened."""
-    with faulty_sandbox(tmp_path_factory.mktemp("clean"), SYMBOLS) as sandbox:
-        outcome = sandbox.run(FIRST, LAST, *ASSETS)
-        assert outcome.success, outcome.failures
-        assert not outcome.failed_checks
-        return sandbox.tables()
-
-
-@pytest.fixture(scope="module")
 def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FaultySandbox]:
     with faulty_sandbox(tmp_path_factory.mktemp("faulty"), SYMBOLS) as started:
         yield started
+
+
+@pytest.fixture(scope="module")
+def fault_free(sandbox: FaultySandbox) -> dict[str, tuple[int, str]]:
+    """The raw tables of a run to which nothing had happened yet; the warehouse is empty again."""
+    outcome = sandbox.run(FIRST, LAST, *ASSETS)
+    assert outcome.success, outcome.failures
+    assert not outcome.errors
+    found = sandbox.tables()
+    assert sum(rows for rows, _ in found.values()) > 0
+    sandbox.forget()
+    assert sum(rows for rows, _ in sandbox.tables().values()) == 0
+    return found
 
 
 def test_a_plain_rerun_after_all_faults_gives_the_rows_of_a_fault_free_run(
@@ -49,7 +52,7 @@ def test_a_plain_rerun_after_all_faults_gives_the_rows_of_a_fault_free_run(
 
     outcome = sandbox.run(FIRST, LAST, *ASSETS)
     assert outcome.success, outcome.failures
-    assert not outcome.failed_checks
+    assert not outcome.errors
     assert sandbox.tables() == fault_free
 
 
@@ -63,7 +66,7 @@ def _plan_errors_fail_with_the_reason(sandbox: FaultySandbox) -> None:
     assert "refused this date" in bars
     [splits] = [one for one in outcome.failures if "splits" in one]
     assert "plan" in splits
-    assert not {BARS, SPLITS} & set(outcome.materialized)
+    assert not {BARS, SPLITS} & outcome.materialized
 
 
 def _torn_answers_fail_the_window(sandbox: FaultySandbox) -> None:
@@ -82,7 +85,7 @@ def _a_kill_fails_the_run(sandbox: FaultySandbox, command_word: str, reason: str
     run = sandbox.start(FIRST, LAST, BARS)
     sandbox.wait_until_met()
     sandbox.kill(command_word)
-    outcome = sandbox.finish(run)
+    outcome = run.result()
     assert not outcome.success
     assert reason in outcome.failures[0]
 
