@@ -1,6 +1,7 @@
 """`polygon gate` in this process: made-up assets, Dagster's own runs."""
 
 import dataclasses
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,8 +10,10 @@ import dagster as dg
 import pytest
 from gate_market import MART, RAW, STAGING, market
 
-from polygon_assets.cli.gate import Gate, run_gate
+from polygon_assets.cli import gate
+from polygon_assets.cli.gate import Gate, checked_out_definitions, run_gate
 from polygon_assets.cli.gate_options import Options
+from polygon_assets.cli.prepare import Build
 from polygon_assets.env import PROJECT_ROOT
 from polygon_assets.gate.changes import Changes
 from polygon_assets.gate.summary import Comparison
@@ -67,6 +70,18 @@ def test_all_good_without_an_instance_at_hand(
     assert "5 checks passed, 0 failed, 0 warned" in told
     assert "| `raw/polygon/daily_bars` | 2 | 2 |" in told
     assert "| `marts/market/dim_trading_session` |  | 1 |" in told
+
+
+@pytest.mark.usefixtures("builds")
+def test_what_the_definitions_need_is_built_where_it_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = tmp_path / "made"
+    command = [sys.executable, "-S", "-c", f"open({str(made)!r}, 'w')"]
+    missing = Build("dbt manifest", command, tmp_path / "log")
+    monkeypatch.setattr(gate, "missing_manifest", lambda _: [missing])
+    assert checked_out_definitions(tmp_path).assets
+    assert made.exists()
 
 
 def test_one_run_per_session_where_an_asset_needs_it(capsys: pytest.CaptureFixture[str]) -> None:

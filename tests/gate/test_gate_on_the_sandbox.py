@@ -8,15 +8,21 @@ from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
 
+import dagster as dg
 import pytest
 import snowflake.connector
 from confluent_kafka import Producer
 from support.demo import POLYGON
 from support.servers import free_ports
 
-from polygon_assets.bootstrap import bootstrap
+from polygon_assets.cli.gate import run_gate
+from polygon_assets.cli.gate_options import Options
+from polygon_assets.defs.ticks.assets import stream_specs
+from polygon_assets.defs.ticks.checks import ticks_checks
 from polygon_assets.defs.ticks.lag import MAX_LAG
 from polygon_assets.env import PROJECT_ROOT, deployment_names
+from polygon_assets.manifest import MANIFEST
+from polygon_assets.resources.assemble import resources
 from polygon_assets.sandbox.control import Sandbox
 from polygon_assets.sandbox.layout import DIRECTORY_VARIABLE, PORT_VARIABLE, SandboxLayout
 from polygon_assets.sandbox.market import SimulatedMarket
@@ -35,17 +41,13 @@ MODEL = "dbt_polygon/models/marts/dim_exchange.sql"
 
 @pytest.fixture(scope="module")
 def layout(builds: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxLayout]:
-    """A running sandbox, with everything created that the platform writes to."""
+    """A running sandbox, in which the first gate creates what the platform writes to."""
     assert builds.exists()
     layout = SandboxLayout(tmp_path_factory.mktemp("gate") / "sandbox", free_ports())
     sandbox = Sandbox(layout)
     try:
         sandbox.start(SYMBOLS)
         sandbox.wait(lambda _healthy, _started: None)
-        with pytest.MonkeyPatch.context() as environment:
-            for name, value in layout.environment().items():
-                environment.setenv(name, value)
-            bootstrap(deployment_names())
         yield layout
     finally:
         sandbox.stop()
@@ -112,51 +114,77 @@ def test_a_table_and_all_below_it_pass(layout: SandboxLayout, gated: Gated) -> N
     assert f"| `raw/polygon/exchanges` | 2 | {2 * len(rows)} |" in done.stdout
 
 
-def test_a_failed_error_check_that_blocks_nothing_fails_the_gate(layout: SandboxLayout) -> None:
+@pytest.mark.usefixtures("gated")
+def test_a_failed_error_check_that_blocks_nothing_fails_the_gate(
+    layout: SandboxLayout, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Of the latest session by the vendor's clock; the topic is external, so only checks run."""
+    for name, value in layout.environment().items():
+        monkeypatch.setenv(name, value)
+    for name in ("DAGSTER_HOME", "GITHUB_STEP_SUMMARY"):
+        monkeypatch.delenv(name, raising=False)
     producer = Producer({"bootstrap.servers": f"127.0.0.1:{layout.port('kafka')}"})
     for number in range(MAX_LAG + 1):
-        producer.produce(deployment_names({}).bars_topic, key="AAPL", value=b"{}")
+        producer.produce(deployment_names().bars_topic, key="AAPL", value=b"{}")
         if number % 10_000 == 0:
             producer.flush()
     producer.flush()
     market = SimulatedMarket(layout)
     market.set_clock(session(date(2005, 3, 1)).close_at + timedelta(hours=4))
     try:
-        done = gate(layout, "--select", 'key:"kafka/stocks/agg_1s"', "--sessions", "latest")
+        code = run_gate(Options("latest", 'key:"kafka/stocks/agg_1s"'), stream_definitions)
     finally:
         market.end()
-    assert done.returncode == 1, done.stdout + done.stderr
-    assert "0 of 0 assets materialized for 2005-03-01 in" in done.stdout
+    told, said = capsys.readouterr()
+    assert code == 1, told + said
+    assert "0 of 0 assets materialized for 2005-03-01 in" in told
     row = "| **failed** | `kafka/stocks/agg_1s:sink_keeps_up` | ERROR | no | The sink is"
-    assert row in done.stdout
-    assert "1 ERROR checks failed: kafka/stocks/agg_1s:sink_keeps_up" in done.stderr
+    assert row in told
+    assert "1 ERROR checks failed: kafka/stocks/agg_1s:sink_keeps_up" in said
 
 
-def test_an_empty_selection_fails_the_gate(layout: SandboxLayout) -> None:
-    done = gate(layout, "--select", 'key:"raw/polygon/exchangse"+', "--sessions", "2")
+def stream_definitions(_: Path) -> dg.Definitions:
+    """The stream's part of the code location, with the resources of the environment of now."""
+    return dg.Definitions(
+        assets=stream_specs,
+        asset_checks=ticks_checks,
+        resources=resources(deployment_names()),
+        executor=dg.in_process_executor,
+    )
+
+
+def test_what_cannot_be_judged_ends_the_command_with_2(layout: SandboxLayout) -> None:
+    done = gate(layout, "--select", EXCHANGES, "--sessions", "2005-02-21")
     assert done.returncode == 2
     assert done.stdout == ""
     said = " ".join(done.stderr.split())
-    assert "selects no asset, so there is nothing to judge" in said
+    assert "2005-02-21 is not an NYSE session" in said
     assert "Traceback" not in said
 
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    """A repository with this project, and one model that differs from its only commit."""
+    """A repository with this project, and one model that its only commit has otherwise.
+
+    What Python and dbt have made of the same sources comes with it, and so does not cost again.
+    """
     root = tmp_path / "checkout"
-    leave_out = shutil.ignore_patterns("target", "logs", "__pycache__", ".venv", ".user.yml")
+    # Other workers write to dbt's target and, under such names, what they compile.
+    leave_out = shutil.ignore_patterns("target", "logs", "*.pyc.*", ".venv", ".user.yml")
     for name in ("polygon_assets", "dbt_polygon", "streaming"):
         shutil.copytree(PROJECT_ROOT / name, root / name, ignore=leave_out)
     (root / "airbyte_connector").mkdir()
-    manifest = "airbyte_connector/manifest.yaml"
-    shutil.copy(PROJECT_ROOT / manifest, root / manifest)
+    for name in (".gitignore", "airbyte_connector/manifest.yaml"):
+        shutil.copy(PROJECT_ROOT / name, root / name)
+    model = root / MODEL
+    model.write_text(model.read_text().replace("session_date as last", "session_date + 0 as last"))
     identity = ["-c", "user.name=test", "-c", "user.email=test@example.com"]
     for arguments in (["init", "--quiet"], ["add", "."], ["commit", "--quiet", "-m", "base"]):
         subprocess.run(["git", "-C", str(root), *identity, *arguments], check=True)
-    model = root / MODEL
-    model.write_text(model.read_text().replace("session_date as last", "session_date + 0 as last"))
+    shutil.copy2(PROJECT_ROOT / MODEL, model)
+    manifest = root / MANIFEST.relative_to(PROJECT_ROOT)
+    manifest.parent.mkdir()
+    shutil.copy2(MANIFEST, manifest)
     return root
 
 
