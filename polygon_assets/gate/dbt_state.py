@@ -5,19 +5,20 @@ Run as a program, it parses the project once and asks several questions.
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
-
-import dagster as dg
+from typing import TYPE_CHECKING, Any, cast
 
 from polygon_assets.env import PROJECT_ROOT
 from polygon_assets.gate.errors import GateUsageError, last_words
-from polygon_assets.gate.facts import check_name
 from polygon_assets.manifest import DBT_PROJECT
+
+if TYPE_CHECKING:
+    import dagster as dg
 
 UNIQUE_ID = "dagster_dbt/unique_id"
 """dagster-dbt's metadata of an asset and a check: dbt's name of the node."""
@@ -27,6 +28,9 @@ REASONS = ("body", "configs", "relation", "macros", "contract", "persisted_descr
 """What ``state:modified`` looks at, by dbt's own words."""
 
 RESOURCES = ("model", "seed", "snapshot", "test")
+
+PARSED = "partial_parse.msgpack"
+"""What dbt keeps of a parse, beside the manifest: it reads again only files that differ."""
 
 
 @dataclass(frozen=True)
@@ -51,9 +55,12 @@ class DbtChanges:
         )
 
     def of_graph(
-        self, definitions: dg.Definitions
+        self, definitions: "dg.Definitions"
     ) -> tuple[dict[str, tuple[str, ...]], dict[str, tuple[str, ...]], frozenset[str]]:
         """The same for assets and checks: modified assets, modified checks, affected assets."""
+        # Here, as the program below needs nothing of Dagster.
+        from polygon_assets.gate.facts import check_name
+
         graph = definitions.resolve_asset_graph()
         nodes = {
             key.to_user_string(): str(graph.get(key).metadata.get(UNIQUE_ID))
@@ -93,6 +100,9 @@ def dbt_changes(state: Path, target: str, work: Path, project: Path = DBT_PROJEC
     Raises:
         GateUsageError: dbt cannot compare; says why.
     """
+    work.mkdir(parents=True, exist_ok=True)
+    if (parsed := state / PARSED).exists():
+        shutil.copy(parsed, work)
     done = subprocess.run(
         [
             *(sys.executable, "-W", "ignore", "-m", __name__),
