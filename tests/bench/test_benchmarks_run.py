@@ -37,7 +37,8 @@ def test_flat_files_print_the_ratio_to_bare_engines() -> None:
 
 
 def test_marts_print_what_one_session_more_costs() -> None:
-    printed = run("marts.py", "--symbols", "5", "--years", "1", shows="one session more")
+    small = ("--symbols", "5", "--years", "1", "--select", "+fct_daily_bars")
+    printed = run("marts.py", *small, shows="one session more")
     assert "the same session again" in printed
     assert ", 0 rows" in printed
 
