@@ -1,4 +1,4 @@
-"""The models by session against pandas, built in windows out of order and as a whole.
+"""The models by session against pandas, built in windows out of order.
 
 The last weeks are built first, then the months before. A split, sectors, entries that cannot be
 used, and one bar become known after that.
@@ -42,7 +42,7 @@ def expected(history: History) -> pd.DataFrame:
         dollar_volume=bars["close"] * bars["volume"],
         sector=[sector_of(symbol) for symbol in bars["symbol"]],
     )
-    ours = history.full_refresh
+    ours = history.by_window
     joined = bars
     for name, columns in {
         "fct_daily_adjusted": {"close": "adjusted"},
@@ -88,19 +88,8 @@ def test_statements_are_snowflakes_and_not_what_duckdb_tolerates(history: Histor
 
 
 @pytest.mark.parametrize("name", KEYS)
-def test_windows_in_any_order_equal_a_full_refresh(history: History, name: str) -> None:
-    by_window, whole = history.by_window[name], history.full_refresh[name]
-    assert_frame_equal(contents(by_window), contents(whole), check_exact=True)
-
-
-@pytest.mark.parametrize("name", KEYS)
-def test_building_a_window_again_changes_nothing(history: History, name: str) -> None:
-    assert_frame_equal(history.window_repeated[name], history.by_window[name], check_exact=True)
-
-
-@pytest.mark.parametrize("name", KEYS)
 def test_every_key_occurs_once(history: History, name: str) -> None:
-    assert not history.full_refresh[name].duplicated(KEYS[name]).any()
+    assert not history.by_window[name].duplicated(KEYS[name]).any()
 
 
 def test_a_split_is_no_news_to_the_sessions_before_it(history: History) -> None:
@@ -130,8 +119,8 @@ def test_sectors_that_became_known_replace_those_before(history: History) -> Non
 
 def test_signals_have_one_row_for_every_bar(history: History, expected: pd.DataFrame) -> None:
     keys = ["session_date", "symbol"]
-    ours = history.full_refresh["int_daily_signals"].merge(expected, on=keys, validate="1:1")
-    assert len(ours) == len(expected) == len(history.full_refresh["int_daily_signals"])
+    ours = history.by_window["int_daily_signals"].merge(expected, on=keys, validate="1:1")
+    assert len(ours) == len(expected) == len(history.by_window["int_daily_signals"])
     assert list(ours["sector_x"]) == list(ours["sector_y"])
     for figure in ("simple_return", "dollar_volume"):
         mine, theirs = ours[f"{figure}_x"].astype(float), ours[f"{figure}_y"]
@@ -163,7 +152,7 @@ def test_breadth_equals_pandas(history: History, expected: pd.DataFrame) -> None
         )
 
     theirs = expected.groupby("session_date")[list(expected.columns)].apply(breadth)
-    ours = contents(history.full_refresh["fct_market_breadth"]).set_index("session_date")
+    ours = contents(history.by_window["fct_market_breadth"]).set_index("session_date")
     assert_frame_equal(ours.astype(float), theirs.astype(float), rtol=1e-9, atol=1e-9)
     assert theirs["share_above_sma_200"].notna().sum() > 10
     assert theirs[["new_highs_52w", "new_lows_52w", "unchanged"]].sum().min() > 10
@@ -174,7 +163,7 @@ def is_above(close: pd.Series, average: pd.Series) -> pd.Series:
 
 
 def test_breadth_counts_every_bar(history: History) -> None:
-    breadth = history.full_refresh["fct_market_breadth"]
+    breadth = history.by_window["fct_market_breadth"]
     assert breadth["securities"].sum() == len(history.raw)
     moved = breadth[["advancers", "decliners", "unchanged"]].sum().sum()
     assert moved == len(history.raw) - history.raw["security_id"].nunique()
@@ -197,7 +186,7 @@ def test_sectors_equal_pandas(history: History, expected: pd.DataFrame) -> None:
         )
 
     groups = expected.groupby(["session_date", "sector"])[list(expected.columns)]
-    ours = contents(history.full_refresh["fct_sector_performance"])
+    ours = contents(history.by_window["fct_sector_performance"])
     ours = ours.set_index(["session_date", "sector"])
     assert_frame_equal(
         ours.astype(float), groups.apply(performance).astype(float), rtol=1e-8, atol=1e-8
@@ -207,8 +196,8 @@ def test_sectors_equal_pandas(history: History, expected: pd.DataFrame) -> None:
 
 def test_sectors_add_up_to_the_market(history: History) -> None:
     columns = ["securities", "advancers", "decliners"]
-    sectors = history.full_refresh["fct_sector_performance"].groupby("session_date")[columns].sum()
-    breadth = history.full_refresh["fct_market_breadth"].set_index("session_date")[columns]
+    sectors = history.by_window["fct_sector_performance"].groupby("session_date")[columns].sum()
+    breadth = history.by_window["fct_market_breadth"].set_index("session_date")[columns]
     assert_frame_equal(sectors.astype(int), breadth.astype(int))
 
 
@@ -232,7 +221,7 @@ def test_movers_equal_pandas(history: History, expected: pd.DataFrame) -> None:
     theirs = groups.head(10).assign(rank=groups.cumcount() + 1)
     columns = ["session_date", "category", "rank", "symbol", "security_id", "simple_return"]
     columns += ["close", "dollar_volume", "volume_ratio"]
-    ours = contents(history.full_refresh["fct_movers"])
+    ours = contents(history.by_window["fct_movers"])
     numbers = dict.fromkeys(columns[5:], float) | {"rank": int}
     assert_frame_equal(
         ours.astype(numbers),
@@ -243,7 +232,7 @@ def test_movers_equal_pandas(history: History, expected: pd.DataFrame) -> None:
 
 
 def test_movers_of_known_sessions(history: History) -> None:
-    movers = history.full_refresh["fct_movers"].set_index(["session_date", "category", "rank"])
+    movers = history.by_window["fct_movers"].set_index(["session_date", "category", "rank"])
     gainers = movers.loc[market.TWINS_RISE_ON, "gainer"]
     assert list(gainers["symbol"][:2]) == ["TWINA", "TWINB"]
     assert "THIN" not in set(gainers["symbol"])
@@ -254,7 +243,7 @@ def test_movers_of_known_sessions(history: History) -> None:
 
 def test_filled_series_equal_pandas(history: History) -> None:
     sessions = pd.Index(market.sessions(), name="session_date")
-    adjusted = history.full_refresh["fct_daily_adjusted"]
+    adjusted = history.by_window["fct_daily_adjusted"]
     current = history.securities[history.securities["is_current"]].set_index("security_id")
     parts = []
     for security_id, bars in adjusted.groupby("security_id"):
@@ -269,16 +258,16 @@ def test_filled_series_equal_pandas(history: History) -> None:
         )
         filled = filled.ffill().assign(is_filled=is_filled).reset_index()
         parts.append(filled.assign(security_id=security_id))
-    columns = list(history.full_refresh["fct_daily_filled"].columns)
+    columns = list(history.by_window["fct_daily_filled"].columns)
     theirs = pd.concat(parts)[columns].sort_values(KEYS["fct_daily_filled"], ignore_index=True)
-    ours = history.full_refresh["fct_daily_filled"]
+    ours = history.by_window["fct_daily_filled"]
     types = dict.fromkeys(("close", "adjusted_close", "volume"), float) | {"is_filled": bool}
     assert_frame_equal(ours.astype(types), theirs.astype(types), check_exact=True)
     assert 10 < ours["is_filled"].sum() == len(ours) - len(adjusted)
 
 
 def test_filled_series_of_known_securities(history: History) -> None:
-    filled = history.full_refresh["fct_daily_filled"].set_index("session_date")
+    filled = history.by_window["fct_daily_filled"].set_index("session_date")
     gone = filled[filled["symbol"] == "GONE"]
     assert (gone.index.max(), gone["is_filled"].iloc[-1]) == ("2005-03-03", True)
     renamed = filled.loc[market.RENAMED_ON].set_index("symbol").loc["OLDNAME"]
@@ -292,7 +281,7 @@ def test_scorecard_equals_pandas(history: History, expected: pd.DataFrame) -> No
         - ({"GONE"} if day >= market.DELISTED_ON else set())
         for day in {row["SESSION_DATE"] for row in market.snapshots()}
     }
-    ours = history.full_refresh["fct_data_quality"].set_index("session_date")
+    ours = history.by_window["fct_data_quality"].set_index("session_date")
     assert list(ours.index) == market.sessions()
     for day, bars in expected.groupby("session_date"):
         row, traded = ours.loc[day], set(bars["symbol"])
@@ -312,7 +301,7 @@ def test_scorecard_equals_pandas(history: History, expected: pd.DataFrame) -> No
 
 
 def test_scorecard_of_known_sessions(history: History) -> None:
-    score = history.full_refresh["fct_data_quality"].set_index("session_date")
+    score = history.by_window["fct_data_quality"].set_index("session_date")
     after_weekend = score.loc[market.NEW_ON]
     assert (after_weekend["rejected_actions"], after_weekend["duplicate_actions"]) == (1, 1)
     assert score["rejected_actions"].sum() == score["duplicate_actions"].sum() == 1
