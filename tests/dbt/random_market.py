@@ -1,8 +1,8 @@
 """A small market drawn at random, and the order in which its rows happen to arrive.
 
 Securities are listed late, delisted, renamed, and have the ticker of another one that is gone; they
-split, pay dividends and trade on some days only. Rows come in stretches of sessions in any order,
-some of them late, some corrected later.
+split, pay dividends and trade on some days only; their sectors become known at some time. Rows come
+in stretches of sessions in any order, some of them late, some corrected later.
 """
 
 from collections.abc import Iterator
@@ -54,7 +54,8 @@ def steps(seed: int) -> list[Step]:
     rows = [*_bars(random, listings), *_snapshots(random, listings)]
     late = [row for row in rows if random.random() < 0.02]
     in_time = [row for row in rows if row not in late]
-    actions = list(_actions(random, listings))
+    actions = [*_actions(random, listings), *_details(random, listings)]
+    random.shuffle(actions)
     found: list[Step] = []
     for first, last in stretches:
         days = set(SESSIONS[first : last + 1])
@@ -63,10 +64,10 @@ def steps(seed: int) -> list[Step]:
         found.append(Step(arriving, (SESSIONS[first], SESSIONS[last])))
     again = [(day, _corrected(random, row)) for day, row in random.sample(rows, 12)]
     by_day = sorted([*late, *again], key=lambda one: one[0])
-    groups = [by_day[start : start + 9] for start in range(0, len(by_day), 9)]
+    groups = [by_day[start : start + 14] for start in range(0, len(by_day), 14)]
     for group in random.sample(groups, len(groups)):
         arriving = [row for _, row in group]
-        arriving += [actions.pop() for _ in range(random.randint(0, 5)) if actions]
+        arriving += [actions.pop() for _ in range(random.randint(0, 9)) if actions]
         found.append(Step(arriving, (group[0][0], group[-1][0])))
     found.append(Step(actions, (LAST, LAST)))
     return found
@@ -147,6 +148,13 @@ def _actions(random: Random, listings: list[Listing]) -> Iterator[RawRow]:
             cash = round(random.uniform(0.05, 1.5), 2)
             yield "DIVIDENDS", dividend(one.symbol, day, cash) | {"ID": str(random.random())}
     yield "SPLITS", split("S0", SESSIONS[9], 0) | {"ID": "unusable"}
+
+
+def _details(random: Random, listings: list[Listing]) -> Iterator[RawRow]:
+    for one in listings:
+        code = random.choice(["1311", "2834", "9999"])
+        day = SESSIONS[one.last]
+        yield "TICKER_DETAILS", {"SESSION_DATE": day, "TICKER": one.symbol, "SIC_CODE": code}
 
 
 def _corrected(random: Random, row: RawRow) -> RawRow:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from dbt_warehouse import PROJECT, Warehouse, warehouse
+from dbt_warehouse import PROJECT, WITHOUT_VIEWS, Warehouse, warehouse
 from real_market_data import bars_between
 
 pytestmark = [
@@ -25,6 +25,7 @@ GONE = "STREAMED"
 NO_UNIT_TESTS = ("--exclude-resource-type", "unit_test")
 SNAPSHOT = ("build", "--select", "+snap_security", *NO_UNIT_TESTS)
 WITHOUT_TESTS = ("--exclude-resource-type", "test")
+LATER = (*WITHOUT_TESTS, *WITHOUT_VIEWS)
 BRIDGE = ("build", "--select", "tag:after_reconciliation", *NO_UNIT_TESTS)
 
 Rows = list[tuple[Any, ...]]
@@ -81,11 +82,11 @@ def steps(wh: Warehouse) -> Done:
     wh.insert("TICKERS", [ticker(FRIDAY, "AAPL", "Apple"), ticker(FRIDAY, "IBM", "IBM")])
     snapshot("first", FRIDAY, *WITHOUT_TESTS)
     wh.insert("TICKERS", [ticker(TUESDAY, "AAPL", "Apple Inc."), ticker(TUESDAY, "IBM", "IBM")])
-    snapshot("changed", TUESDAY, *WITHOUT_TESTS)
-    snapshot("again", TUESDAY, *WITHOUT_TESTS)
-    snapshot("older", FRIDAY, *WITHOUT_TESTS)
+    snapshot("changed", TUESDAY, *LATER)
+    snapshot("again", TUESDAY, *LATER)
+    snapshot("older", FRIDAY, *LATER)
     wh.insert("TICKERS", [ticker(TUESDAY, "AAPL", "Apple, corrected", version=1)])
-    snapshot("corrected", TUESDAY, *WITHOUT_TESTS)
+    snapshot("corrected", TUESDAY, *LATER)
     wh.insert("TICKERS", [ticker(WEDNESDAY, s, n) for s, n in (("AAPL", "Apple, corrected"),)])
     snapshot("next", WEDNESDAY)
 

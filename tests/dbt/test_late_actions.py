@@ -86,9 +86,10 @@ Rows = dict[str, list[tuple[Any, ...]]]
 
 @dataclass
 class History:
-    """The tables after the late actions, and after a full rebuild."""
+    """The tables after the late actions, after a window again, and after a full rebuild."""
 
     incremental: Rows = field(default_factory=dict)
+    repeated: Rows = field(default_factory=dict)
     rebuilt: Rows = field(default_factory=dict)
     new_returns: int = 0
     touched: dict[str, int] = field(default_factory=dict)
@@ -119,6 +120,7 @@ def history(tmp_path_factory: pytest.TempPathFactory) -> History:
                 wh.insert(table, [row])
         mark = wh.now()
         run(wh, SESSIONS[-1], SESSIONS[-1], *WITHOUT_VIEWS)
+        found.incremental = everything(wh)
         found.touched = wh.touched(mark)
         [(found.new_returns,)] = wh.query(
             f"select count(*) from MARTS.fct_daily_returns where session_date = '{SESSIONS[-1]}'"
@@ -136,7 +138,7 @@ def history(tmp_path_factory: pytest.TempPathFactory) -> History:
         mark = wh.now()
         run(wh, NEWEST[0], SESSIONS[-1], *WITHOUT_VIEWS)
         found.again = wh.touched(mark, *SCHEMAS)
-        found.incremental = everything(wh)
+        found.repeated = everything(wh)
         statuses = wh.run_dbt("run", "--full-refresh", *WITHOUT_VIEWS)
         assert set(statuses.values()) == {"success"}
         found.rebuilt = everything(wh)
@@ -179,3 +181,5 @@ def test_returns_are_restated_on_the_days_of_the_actions_only(history: History) 
 
 def test_building_sessions_again_writes_nothing(history: History) -> None:
     assert history.again == {}
+    for name, rows in history.incremental.items():
+        assert_same_rows(history.repeated[name], rows)

@@ -6,7 +6,7 @@ One market is built in every run of the suite; any other is a change of `SEEDS`.
 from pathlib import Path
 
 import pytest
-from dbt_warehouse import Warehouse, assert_same_rows, warehouse
+from dbt_warehouse import WITHOUT_VIEWS, Warehouse, assert_same_rows, warehouse
 from random_market import LAST, steps
 
 pytestmark = [
@@ -23,15 +23,15 @@ SCHEMAS = ("INTERMEDIATE", "MARTS")
 def test_history_equals_a_full_rebuild(tmp_path: Path, seed: int) -> None:
     with warehouse(tmp_path) as wh:
         run(wh, "seed")
-        for step in steps(seed):
+        for number, step in enumerate(steps(seed)):
             for table in {table for table, _ in step.rows}:
                 wh.insert(table, [row for name, row in step.rows if name == table])
-            run(wh, "run", window=step.window)
+            run(wh, "run", *(WITHOUT_VIEWS if number else ()), window=step.window)
         incremental = {schema: wh.contents(schema) for schema in SCHEMAS}
         mark = wh.now()
-        run(wh, "run", window=(LAST, LAST))
-        assert wh.touched(mark) == {}
-        run(wh, "run", "--full-refresh")
+        run(wh, "run", *WITHOUT_VIEWS, window=(LAST, LAST))
+        assert wh.touched(mark, *SCHEMAS) == {}
+        run(wh, "run", "--full-refresh", *WITHOUT_VIEWS)
         rebuilt = {schema: wh.contents(schema) for schema in SCHEMAS}
     assert len(rebuilt["MARTS"]["fct_daily_bars"]) > 200
     for schema in SCHEMAS:
