@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 from support.builds import build_missing
-from support.superset import superset, superset_environment
+from support.superset import first_start, superset, superset_environment
 
 from polygon_assets.cli.prepare import missing_builds
 from polygon_assets.garbage import look_rarely_for_garbage
 
-__all__ = ["superset", "superset_environment"]
+__all__ = ["first_start", "superset", "superset_environment"]
 
 # Workers and the programs that tests start import the same thousands of modules: some machines
 # forbid to keep the compiled ones, and the suite then takes nearly twice as long.

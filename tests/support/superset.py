@@ -1,7 +1,8 @@
 """The sandbox's Superset for tests: its environment, one that runs, and its API."""
 
+import fcntl
+import os
 import re
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 import requests
 from support.builds import build_missing
 from support.servers import free_ports
+from support.superset_alone import FirstStart, start_for_the_first_time
 
 from polygon_assets.cli.prepare import missing_superset
 from polygon_assets.sandbox.control import Sandbox
@@ -76,11 +78,9 @@ class RunningSuperset:
 
     Attributes:
         layout: Folder and ports.
-        start_seconds: How long the first start of the whole sandbox took.
     """
 
     layout: SandboxLayout
-    start_seconds: float
 
     @property
     def url(self) -> str:
@@ -126,16 +126,27 @@ def superset_environment(tmp_path_factory: pytest.TempPathFactory) -> None:
 
 
 @pytest.fixture(scope="session")
+def first_start(tmp_path_factory: pytest.TempPathFactory, superset_environment: None) -> FirstStart:
+    """Superset's first start, once for all workers: it computes for half a minute."""
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+    with (folder / "superset.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return start_for_the_first_time(folder / "superset")
+
+
+@pytest.fixture(scope="session")
 def superset(
-    tmp_path_factory: pytest.TempPathFactory, superset_environment: None
+    tmp_path_factory: pytest.TempPathFactory, first_start: FirstStart
 ) -> Iterator[RunningSuperset]:
     """One sandbox with Superset and nothing in it, for all tests of :data:`GROUP`."""
     layout = SandboxLayout(Path(tmp_path_factory.mktemp("superset")) / "sandbox", free_ports())
+    first_start.copy_to(layout)
     sandbox = Sandbox(layout)
-    started = time.monotonic()
     sandbox.start("3", bi=True)
     try:
         sandbox.wait(lambda _healthy, _all: None)
-        yield RunningSuperset(layout, time.monotonic() - started)
+        yield RunningSuperset(layout)
     finally:
         sandbox.stop()

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from support.demo import DemoFolder, end, read_until
 from support.superset import SupersetApi
+from support.superset_alone import FirstStart
 
 from polygon_assets.cli.prepare import missing_superset
 from polygon_assets.sandbox.control import SandboxError
@@ -20,8 +21,9 @@ pytestmark = [
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Iterator[DemoFolder]:
+def folder(tmp_path: Path, first_start: FirstStart) -> Iterator[DemoFolder]:
     one = DemoFolder(tmp_path / "sandbox")
+    first_start.copy_to(one.layout)
     yield one
     one.run("down")
     assert one.wait_until_clean() == []

@@ -1,6 +1,5 @@
 """Start, login, warm start, and what is left after kills."""
 
-import hashlib
 import os
 import random
 import signal
@@ -17,58 +16,17 @@ import requests
 from support.program import wait_for
 from support.servers import free_ports
 from support.superset import GROUP, RunningSuperset, SupersetApi, log_in_by_form
+from support.superset_alone import ON_A_BUSY_MACHINE, Alone, FirstStart
 
 from polygon_assets.sandbox.control import Sandbox, read_state
 from polygon_assets.sandbox.layout import BI, SandboxLayout
 from polygon_assets.sandbox.processes import sandbox_processes
-from polygon_assets.sandbox.services import Service
 from polygon_assets.sandbox.services import superset as superset_service
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 
-KILLS = 5
+KILLS = 3
 FIRST_START_SECONDS = 30.0
-ON_A_BUSY_MACHINE = 300.0
-
-
-class Alone:
-    """Superset as the supervisor starts it, without the rest of the sandbox."""
-
-    def __init__(self, folder: Path) -> None:
-        self.layout = SandboxLayout(folder, free_ports())
-        self.service: Service = superset_service(self.layout)
-        self.read, self.write = os.pipe()
-        self.process: psutil.Process | None = None
-
-    def start(self) -> psutil.Process:
-        self.process = psutil.Process(self.service.start(self.layout, self.read).pid)
-        return self.process
-
-    def wait(self) -> None:
-        def serving() -> bool:
-            assert self.process is not None
-            assert self.process.status() != psutil.STATUS_ZOMBIE, self.log()
-            return self.service.is_healthy()
-
-        wait_for(serving, "Superset", ON_A_BUSY_MACHINE)
-
-    def kill(self) -> None:
-        assert self.process is not None
-        self.process.kill()
-        self.process.wait()
-
-    def log(self) -> str:
-        return self.layout.log(BI).read_text()
-
-    def digest(self) -> str:
-        return hashlib.sha256((self.layout.data(BI) / "metadata.db").read_bytes()).hexdigest()
-
-    def left_over(self) -> list[psutil.Process]:
-        return [one for one in sandbox_processes(self.layout.root) if one.pid != os.getpid()]
-
-    def end(self) -> None:
-        os.close(self.write)
-        wait_for(lambda: not self.left_over(), "the end of all processes", 20)
 
 
 @pytest.fixture
@@ -77,6 +35,13 @@ def alone(tmp_path: Path, superset_environment: None) -> Iterator[Alone]:
     yield one
     for process in one.left_over():
         process.kill()
+
+
+@pytest.fixture
+def started_before(alone: Alone, first_start: FirstStart) -> Alone:
+    """The same, with what a first start left."""
+    first_start.copy_to(alone.layout)
+    return alone
 
 
 @pytest.mark.xdist_group(GROUP)
@@ -111,17 +76,12 @@ def test_only_this_machine_is_listened_to(superset: RunningSuperset) -> None:
     assert addresses == {"127.0.0.1"}
 
 
-def test_warm_start_changes_nothing(alone: Alone) -> None:
-    process = alone.start()
-    alone.wait()
-    assert "making roles" in alone.log()
-    key = alone.layout.data(BI) / "secret_key"
+def test_warm_start_changes_nothing(started_before: Alone, first_start: FirstStart) -> None:
+    alone, key = started_before, started_before.layout.data(BI) / "secret_key"
+    assert "making roles" in first_start.log
     first, secret = alone.digest(), key.read_text()
     assert stat.S_IMODE(key.stat().st_mode) == 0o600
-    assert secret not in alone.log()
-    process.terminate()
-    process.wait(15)
-    alone.layout.log(BI).unlink()
+    assert secret not in first_start.log
     alone.start()
     alone.wait()
     assert "making" not in alone.log()
@@ -129,12 +89,9 @@ def test_warm_start_changes_nothing(alone: Alone) -> None:
     alone.end()
 
 
-def test_another_password_takes_effect(alone: Alone, monkeypatch: pytest.MonkeyPatch) -> None:
-    alone.start()
-    alone.wait()
-    alone.kill()
-    file = alone.layout.data(BI) / "metadata.db"
-    with sqlite3.connect(file) as database:
+def test_another_password_takes_effect(started_before: Alone) -> None:
+    alone = started_before
+    with sqlite3.connect(alone.layout.data(BI) / "metadata.db") as database:
         database.execute("UPDATE ab_user SET password = 'none', active = 0")
     alone.start()
     alone.wait()
@@ -162,8 +119,9 @@ def test_kills_while_it_starts_for_the_first_time(alone: Alone) -> None:
     alone.end()
 
 
-def test_killed_update_starts_from_the_copy(alone: Alone) -> None:
+def test_killed_update_starts_from_the_copy(started_before: Alone) -> None:
     """A half-done update of an older database is undone, with what users had made."""
+    alone = started_before
     alone.start()
     alone.wait()
     api = SupersetApi(alone.layout.bi_url)
@@ -188,25 +146,11 @@ def test_taken_port_is_said(alone: Alone) -> None:
     assert "cannot be used" in alone.log()
 
 
-def test_nothing_outlives_a_killed_supervisor(tmp_path: Path, superset_environment: None) -> None:
+def test_supervisor_restarts_it_and_nothing_outlives_the_supervisor(
+    tmp_path: Path, first_start: FirstStart
+) -> None:
     layout = SandboxLayout(tmp_path / "sandbox", free_ports())
-    sandbox = Sandbox(layout)
-    sandbox.start("3", bi=True)
-    sandbox.wait(lambda _healthy, _all: None)
-    state = read_state(layout)
-    assert state is not None
-    master = psutil.Process(state.services[BI].pid)
-    family = [master, *master.children(recursive=True)]
-    assert len(family) == 2
-    os.kill(state.pid, signal.SIGKILL)
-    _, alive = psutil.wait_procs(family, 20)
-    assert alive == []
-    wait_for(lambda: not sandbox_processes(layout.root), "the end of all", 20)
-    sandbox.stop()
-
-
-def test_supervisor_restarts_it(tmp_path: Path, superset_environment: None) -> None:
-    layout = SandboxLayout(tmp_path / "sandbox", free_ports())
+    first_start.copy_to(layout)
     sandbox = Sandbox(layout)
     sandbox.start("3", bi=True)
     try:
@@ -220,6 +164,12 @@ def test_supervisor_restarts_it(tmp_path: Path, superset_environment: None) -> N
         after = read_state(layout)
         assert after is not None
         assert after.services[BI].restarts == 1
+        master = psutil.Process(after.services[BI].pid)
+        family = [master, *master.children(recursive=True)]
+        assert len(family) == 2
+        os.kill(state.pid, signal.SIGKILL)
+        _, alive = psutil.wait_procs(family, 20)
+        assert alive == []
+        wait_for(lambda: not sandbox_processes(layout.root), "the end of all", 20)
     finally:
         sandbox.stop()
-    assert sandbox_processes(layout.root) == []
