@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from boto3.session import Session
@@ -11,9 +12,15 @@ from moto.cloudformation.parsing import get_model_map, get_name_type_map
 REGION = "us-east-1"
 
 
+@lru_cache(maxsize=1)
+def _session() -> Session:
+    """One for all clients: each has its own copy of what botocore knows about all of AWS."""
+    return Session(region_name=REGION)
+
+
 def client(service: str) -> Any:
     """A client of moto, whatever region the environment names."""
-    return Session(region_name=REGION).client(service)
+    return _session().client(service)
 
 
 @dataclass

@@ -28,7 +28,7 @@ from polygon_assets.resources.ecs import SERVICES, SINK, TASK_DEFINITIONS, Strea
 from polygon_assets.resources.platform import platform
 from polygon_assets.stream_tasks import task_variables
 
-pytestmark = pytest.mark.xdist_group("permissions")
+pytestmark = pytest.mark.xdist_group("stack")
 
 PROD, BRANCH = deployment_names({"POLYGON_DEPLOYMENT": "prod"}), branch_names(12)
 
