@@ -7,17 +7,22 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-import boto3
 import pytest
 import yaml
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
+from delivery.smoke import running
 from delivery.workflow_files import GITHUB, ROOT
 from support.elsewhere import CLICKHOUSE, KAFKA, port_elsewhere
 from support.program import Program, free_port, wait_for
 from support.servers import server
 from support.stream_programs import BROKERS
+
+from polygon_assets.env import deployment_names
+from polygon_assets.resources.ecs import stream_services
+from polygon_assets.stream_tasks import task_variables
 
 IMAGE = "000000000000.dkr.ecr.us-east-1.amazonaws.com/polygon-stream@sha256:" + "5" * 64
 
@@ -58,42 +63,30 @@ def ecs(tmp_path: Path) -> Iterator[str]:
         yield f"http://127.0.0.1:{port}"
 
 
-DEPLOY = """
-from polygon_assets.env import deployment_names
-from polygon_assets.resources.ecs import stream_services
-from polygon_assets.stream_tasks import task_variables
-names = deployment_names()
-stream_services(names).process_config_and_initialize().deploy(task_variables(names))
-"""
-"""What `polygon bootstrap` does about ECS."""
-
-
 def settings(ecs: str) -> str:
     """The variable SETTINGS of the environment `production`."""
     return f"ECS_ENDPOINT_URL={ecs}\nPOLYGON_DEPLOYMENT=prod\nAWS_ACCESS_KEY_ID=any"
 
 
-def test_a_new_image_reaches_the_services(ecs: str) -> None:
+def test_a_new_image_reaches_the_services(ecs: str, monkeypatch: pytest.MonkeyPatch) -> None:
     given = dict(line.split("=", 1) for line in settings(ecs).splitlines())
     secret = {"AWS_SECRET_ACCESS_KEY": "thing"}
-    done = run(sys.executable, "-W", "ignore", "-c", DEPLOY, **given, **secret)
+    with monkeypatch.context() as production:
+        for name, value in (given | secret).items():
+            production.setenv(name, value)
+        names = deployment_names()
+        # What `polygon bootstrap` does about ECS.
+        services = stream_services(names).process_config_and_initialize()
+        services.deploy(task_variables(names))
+    done = run(".ci/with-settings", "roll", IMAGE, SETTINGS=settings(ecs), **secret)
     assert done.returncode == 0, done.stderr
-    for image in (IMAGE, IMAGE.replace("5", "6")):
-        done = run(".ci/with-settings", "roll", image, SETTINGS=settings(ecs), **secret)
-        assert done.returncode == 0, done.stderr
-        client = boto3.client(
-            "ecs",
-            endpoint_url=ecs,
-            region_name="us-east-1",
-            aws_access_key_id="any",
-            aws_secret_access_key="thing",
-        )
-        services = client.describe_services(cluster="polygon", services=["producer", "sink"])
-        assert len(services["services"]) == 2
-        for service in services["services"]:
-            definition = client.describe_task_definition(taskDefinition=service["taskDefinition"])
-            (container,) = definition["taskDefinition"]["containerDefinitions"]
-            assert container["image"] == image
+    client: Any = services.client()
+    found = client.describe_services(cluster="polygon", services=["producer", "sink"])["services"]
+    assert len(found) == 2
+    for service in found:
+        definition = client.describe_task_definition(taskDefinition=service["taskDefinition"])
+        (container,) = definition["taskDefinition"]["containerDefinitions"]
+        assert container["image"] == IMAGE
 
 
 def test_without_settings_the_script_says_so() -> None:
@@ -112,16 +105,16 @@ def test_the_smoke_of_an_image_lives_through_a_session() -> None:
     assert int(stored.replace(",", "")) > 10_000
 
 
-@pytest.mark.slow
-def test_a_program_that_does_not_start_fails_the_smoke(tmp_path: Path) -> None:
+def test_a_program_that_does_not_start_fails_the_smoke(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A `docker` that knows no image."""
     docker = tmp_path / "docker"
     docker.write_text("#!/bin/sh\necho 'no such image' >&2\nexit 125\n")
     docker.chmod(0o755)
-    path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
-    done = run(sys.executable, "tests/delivery/smoke.py", "--image", "none", PATH=path)
-    assert done.returncode == 1
-    assert "the sink ended with 125" in done.stderr
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    with pytest.raises(RuntimeError, match="the sink ended with 125"), running("sink", "none", {}):
+        pass
 
 
 SOME = (
