@@ -124,6 +124,8 @@ def _warehouse(names: Names, database: str | None) -> Warehouse:
             "protocol": protocol,
             # At each login the connector would ask the metadata addresses of three clouds.
             "platform_detection_timeout_seconds": 0.0,
+            # And would tell Snowflake of all packages that are imported: a third of a login.
+            "log_imported_packages_in_telemetry": False,
             "session_parameters": {
                 "CLIENT_OUT_OF_BAND_TELEMETRY_ENABLED": False,
                 "QUERY_TAG": json.dumps({"app": APP, "deployment": names.label}),
