@@ -13,7 +13,6 @@ from checks_support import (
     one_session,
     run_checks,
     sample,
-    sessions,
     vendor,
 )
 from checks_warehouse_cases import BARS, BREAKS, COMPLETE, GENERIC, OWN, RAW, WARNINGS, fill
@@ -43,20 +42,6 @@ VENDOR = vendor()
 def filled(snowflake: Warehouse) -> None:
     """The good rows, once; each test then puts the tables right that it reads."""
     fill(snowflake)
-
-
-def break_once_each(snowflake: Warehouse) -> None:
-    """Break every rule but that a session has rows at all, which would leave no others."""
-    fill(snowflake)
-    execute(snowflake, *(BREAKS[rule][-1] for rule in BREAKS if rule not in COMPLETE))
-
-
-def test_good_rows_pass_every_rule(snowflake: Warehouse) -> None:
-    fill(snowflake)
-    resources = {"snowflake": snowflake, "polygon": VENDOR}
-    found = run_checks(CHECKS, resources, sessions(MONDAY, TUESDAY))
-    assert failed(found) == set()
-    assert {count(one) for one in found.values()} == {0}
 
 
 @pytest.mark.parametrize("rule", OWN, ids="/".join)
@@ -97,17 +82,16 @@ def assert_violations_of_monday(
     assert all(MONDAY in row.values() and "violations" not in row for row in shown)
 
 
-def test_rows_of_other_sessions_do_not_count(snowflake: Warehouse) -> None:
-    break_once_each(snowflake)
+def test_rows_of_other_sessions_count_only_without_a_window(snowflake: Warehouse) -> None:
+    """Every rule is broken, but that a session has rows at all, which would leave no others."""
+    fill(snowflake)
+    execute(snowflake, *(BREAKS[rule][-1] for rule in BREAKS if rule not in COMPLETE))
     resources = {"snowflake": snowflake, "polygon": VENDOR}
     assert failed(run_checks(READERS, resources, one_session("2005-02-25"))) == set()
     assert failed(run_checks(OTHERS, resources, one_session("2005-02-25"))) == set(COMPLETE)
-    assert failed(run_checks(CHECKS, resources, one_session(TUESDAY))) == set()
-
-
-def test_without_a_window_every_session_counts(snowflake: Warehouse) -> None:
-    break_once_each(snowflake)
-    resources = {"snowflake": snowflake, "polygon": VENDOR}
+    good = run_checks(CHECKS, resources, one_session(TUESDAY))
+    assert failed(good) == set()
+    assert {count(one) for one in good.values()} == {0}
     broken = {key for key in BREAKS if key not in COMPLETE}
     for checks in (READERS, OTHERS):
         assert failed(run_checks(checks, resources, {})) == keys_of(checks) & broken
