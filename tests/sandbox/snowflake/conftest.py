@@ -58,6 +58,8 @@ class Server:
             "role": "SANDBOX",
             "warehouse": "SANDBOX",
             "login_timeout": 5,
+            # Without asking the metadata addresses of three clouds at each login.
+            "platform_detection_timeout_seconds": 0.0,
         }
         return snowflake.connector.connect(**(defaults | settings))
 

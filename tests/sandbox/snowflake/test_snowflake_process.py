@@ -55,9 +55,14 @@ def test_an_upload_outside_the_stages_is_refused(server) -> None:
 
 
 def test_kill_and_restart_keep_every_committed_row(
-    tmp_path: Path, start_server: StartServer
+    tmp_path: Path, start_server: StartServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first = start_server(tmp_path / "data").wait_until_healthy()
+    """And every file is below the data directory."""
+    elsewhere, data = tmp_path / "tmp", tmp_path / "data"
+    elsewhere.mkdir()
+    monkeypatch.setenv("TMPDIR", str(elsewhere))
+    first = start_server(data).wait_until_healthy()
+    assert list(elsewhere.iterdir()) == []
     connection = first.connect()
     cursor = connection.cursor()
     cursor.execute("create table t (a int, s varchar(7)) comment = 'it''s kept'")
@@ -71,7 +76,10 @@ def test_kill_and_restart_keep_every_committed_row(
     cursor.execute("insert into t values (99, 'not committed')")
     first.kill()
 
-    second = start_server(tmp_path / "data").wait_until_healthy()
+    (data / "uploads" / "half a file").touch()
+    second = start_server(data).wait_until_healthy()
+    assert list((data / "uploads").iterdir()) == []
+    assert len(list((data / "temporary").iterdir())) == 1, "only what this process made"
     cursor = second.connect().cursor()
     assert cursor.execute("select count(*), max(a) from t").fetchone() == (20, 19)
     assert cursor.execute("select count(*) from v").fetchone() == (20,)
@@ -82,36 +90,12 @@ def test_kill_and_restart_keep_every_committed_row(
     started = time.monotonic()
     assert second.terminate() == 0
     assert time.monotonic() - started < 3
-    assert not list((tmp_path / "data").glob("*.wal")), "a clean stop leaves no log to replay"
+    assert not list(data.glob("*.wal")), "a clean stop leaves no log to replay"
 
-    third = start_server(tmp_path / "data").wait_until_healthy()
-    assert third.connect().cursor().execute("select count(*) from t").fetchone() == (21,)
-
-
-def test_every_file_is_below_the_data_directory(
-    tmp_path: Path, start_server: StartServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "tmp").mkdir()
-    monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
-    data = tmp_path / "data"
-    first = start_server(data).wait_until_healthy()
-    assert list((tmp_path / "tmp").iterdir()) == []
-    first.kill()
-    (data / "uploads" / "half a file").touch()
-    start_server(data).wait_until_healthy()
-    assert list((data / "uploads").iterdir()) == []
-    assert len(list((data / "temporary").iterdir())) == 1, "only what this process made"
-
-
-def test_a_session_of_a_server_that_was_restarted_has_to_log_in_again(
-    tmp_path: Path, start_server: StartServer
-) -> None:
-    first = start_server(tmp_path / "data").wait_until_healthy()
-    cursor = first.connect().cursor()
-    assert first.terminate() == 0
-    start_server(tmp_path / "data", first.port).wait_until_healthy()
+    third = start_server(data, second.port).wait_until_healthy()
     with pytest.raises(snowflake.connector.ProgrammingError, match="must authenticate again"):
         cursor.execute("select 1")
+    assert third.connect().cursor().execute("select count(*) from t").fetchone() == (21,)
 
 
 def test_it_stops_in_time_while_a_statement_runs(tmp_path: Path, start_server: StartServer) -> None:
@@ -150,19 +134,18 @@ def _run_in_other_process(port: int) -> str:
 
 
 def test_a_second_server_on_the_same_directory_ends_with_one_sentence(
-    tmp_path: Path, start_server: StartServer
+    tmp_path: Path, server
 ) -> None:
-    first = start_server(tmp_path / "data").wait_until_healthy()
-    refused = _start_again("--port", "0", "--data", str(tmp_path / "data"))
+    refused = _start_again("--port", "0", "--data", str(server.data))
     assert refused.returncode == 1
     assert refused.stderr == (
-        f"Another Snowflake is using the directory {tmp_path / 'data'}; "
+        f"Another Snowflake is using the directory {server.data}; "
         "stop it, or choose another one with --data.\n"
     )
-    busy = _start_again("--port", str(first.port), "--data", str(tmp_path / "other"))
+    busy = _start_again("--port", str(server.port), "--data", str(tmp_path / "other"))
     assert busy.returncode == 1
     assert busy.stderr == (
-        f"Port {first.port} on 127.0.0.1 cannot be used (Address already in use); "
+        f"Port {server.port} on 127.0.0.1 cannot be used (Address already in use); "
         "stop the program that listens there, or choose another one with --port.\n"
     )
 
