@@ -26,10 +26,12 @@ def good_seconds(day: str) -> list[Second]:
     return [*regular, *extended, still]
 
 
-def fill(clickhouse: ClickHouse) -> None:
-    """Monday in second bars and in every rollup, as the product builds them."""
+def fill(clickhouse: ClickHouse, asset: str = "") -> None:
+    """Monday in second bars and in every rollup, or up to that of an asset, as the product does."""
     insert_seconds(clickhouse, good_seconds(MONDAY))
-    for rollup in ROLLUPS:
+    tables = ["bars_1s", *(rollup.name for rollup in ROLLUPS)]
+    built = tables.index(asset.rpartition("/")[2]) if asset else len(ROLLUPS)
+    for rollup in ROLLUPS[:built]:
         rebuild_session(clickhouse, rollup, date.fromisoformat(MONDAY))
 
 

@@ -44,10 +44,11 @@ def test_good_rows_pass_every_rule(filled: ClickHouse) -> None:
 
 
 @pytest.mark.parametrize("rule", BREAKS, ids="/".join)
-def test_bad_rows_break_their_rule_and_no_other(filled: ClickHouse, rule: RuleKey) -> None:
-    execute(filled, *BREAKS[rule])
+def test_bad_rows_break_their_rule_and_no_other(ticks: ClickHouse, rule: RuleKey) -> None:
+    fill(ticks, rule[0])
+    execute(ticks, *BREAKS[rule])
     checks = checks_on(rule[0], CHECKS)
-    found = run_checks(checks, {"clickhouse": filled}, one_session(MONDAY))
+    found = run_checks(checks, {"clickhouse": ticks}, one_session(MONDAY))
     assert failed(found) == {rule}
     evaluation, violations = found[rule], len(BREAKS[rule])
     assert (evaluation.severity.value, evaluation.blocking) == ("ERROR", True)

@@ -141,7 +141,7 @@ def test_a_killed_clone_is_no_database(start_server: Callable[..., object], tmp_
     server = start_server(tmp_path).wait_until_healthy()
     cursor = server.connect().cursor()
     cursor.execute(
-        "create table t as select seq4() as a from table(generator(rowcount => 3000000))"
+        "create table t as select seq4() as a from table(generator(rowcount => 1000000))"
     )
     cursor.execute("create table u as select a, md5(a::varchar) as b from t")
     counts = cursor.execute("select (select count(*) from t), (select count(*) from u)").fetchone()
