@@ -136,7 +136,7 @@ def test_a_connector_that_stops_half_way_fails_the_job(airbyte: Any) -> None:
 
 @pytest.mark.slow
 def test_a_large_stream_is_loaded_in_batches(airbyte: Any) -> None:
-    rows = [split(number) for number in range(320_000)]
+    rows = [split(number) for number in range(221_000)]
     lines: list[Any] = []
     for slice_start in range(0, len(rows), 110_000):
         part = rows[slice_start : slice_start + 110_000]
