@@ -118,7 +118,6 @@ def test_every_connection_delivers_a_session_and_passes_its_checks(whole: Platfo
 
 
 def test_an_old_session_again_changes_nothing_else(whole: Platform) -> None:
-    assert whole.run("polygon_reference", LATER).success
     assert whole.run("polygon_bars", LATER).success
     before = whole.query(BARS), whole.query(STATE)
     assert all(before)
