@@ -1,18 +1,16 @@
-"""A demo with Superset, for every test of the dashboards."""
+"""A finished demo with Superset, for the tests of the demo and of the dashboards."""
 
 from collections.abc import Iterator
 
 import pytest
 from checks.checks_support import variables
-from support.demo import DemoFolder
+from support.demo import SMALL, DemoFolder
 from support.served import Served
 
 from polygon_assets.defs.dashboards.push import Chosen, deployment_bundle, opening_filters
 from polygon_assets.env import deployment_names
 from polygon_assets.resources.platform import platform
 from polygon_assets.resources.superset import SupersetClient, superset
-
-SIZE = ("--sessions", "8", "--symbols", "8", "--speed", "3000")
 
 
 @pytest.fixture(scope="session")
@@ -26,8 +24,8 @@ def bi_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DemoFolder]:
 @pytest.fixture(scope="session")
 def served(bi_folder: DemoFolder, builds: object, superset_environment: None) -> Served:
     """A demo with Superset, which goes on running."""
-    done = bi_folder.run("demo", *SIZE, "--bi", "--keep")
-    assert done.returncode == 0, done.stdout + done.stderr
+    done = bi_folder.run("demo", *SMALL, "--bi", "--keep")
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout + done.stderr
     # The variables are those of other tests again before the first of these.
     with variables(**bi_folder.layout.environment()):
         names = deployment_names()

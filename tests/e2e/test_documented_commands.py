@@ -30,7 +30,6 @@ START_SECONDS, REPLAY_SECONDS = 240.0, 180.0
 
 HERE = {
     "polygon status --tables": "snowflake",
-    "polygon bootstrap": "ecs",
     "polygon doctor": "problems",
     "polygon doctor kafka ecs": "problems",
     "polygon doctor polygon": "problems",
@@ -49,6 +48,7 @@ HERE = {
 
 ELSEWHERE = {
     "polygon up": ("tests/e2e/test_documented_commands.py", 'start("up")'),
+    "polygon bootstrap": ("tests/e2e/test_documented_commands.py", '"polygon bootstrap"'),
     "polygon replay 2005-02-28 --speed 60": ("tests/e2e/test_documented_commands.py", '"replay"'),
     "polygon down": ("tests/e2e/test_demo.py", 'run("down")'),
     "polygon demo": ("tests/e2e/test_demo.py", 'run("demo"'),
@@ -162,6 +162,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory, builds: Path) -> Iterator[D
             time.sleep(0.5)
         done = run(folder, "polygon bootstrap")
         assert done.returncode == 0, done.stdout + done.stderr
+        assert "ecs" in done.stdout
         yield folder
         up.send_signal(signal.SIGINT)
         told, _ = up.communicate(timeout=120)

@@ -21,7 +21,7 @@ from polygon_assets.sandbox.layout import (
 from polygon_assets.sandbox.processes import sandbox_processes
 
 POLYGON = str(Path(sys.executable).with_name("polygon"))
-SMALL = ("--sessions", "2", "--symbols", "8", "--speed", "3000")
+SMALL = ("--sessions", "8", "--symbols", "8", "--speed", "3000")
 CLEAN_UP_SECONDS = 30.0
 TABLE_ROW = re.compile(r"│ (snowflake|clickhouse)\s*│ (\S+)\s*│\s*([\d,]+) │ ([0-9a-f]{16}) │")
 
