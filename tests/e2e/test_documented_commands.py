@@ -95,7 +95,7 @@ ELSEWHERE = {
     "polygon roll": ("tests/delivery/test_scripts.py", '"roll"'),
     "pre-commit install": ("tests/delivery/test_pre_commit.py", "pre-commit"),
     "python .ci/deploy/": ("tests/delivery/test_dagster_plus_variables.py", "variables"),
-    "aws cloudformation": ("tests/delivery/test_stack.py", "stack.yaml"),
+    "aws cloudformation": ("tests/delivery/stack.py", "stack.yaml"),
     "aws secretsmanager": ("tests/delivery/test_stack.py", "secrets"),
 }
 """Beginning of a command -> what runs it, perhaps smaller, and the words that do it there."""
