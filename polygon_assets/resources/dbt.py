@@ -1,9 +1,11 @@
 """The dbt project and the command that runs it."""
 
 import sys
+from collections.abc import Sequence
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from dagster_dbt import DbtCliResource, DbtProject
 from packaging.version import Version
@@ -25,6 +27,11 @@ class InstalledDbt(DbtCliResource):
     def _cli_version(self) -> Version:
         # dagster-dbt would run `dbt --version` before each command: seconds, and a call to PyPI.
         return Version(version("dbt-core"))
+
+    def _initialize_dbt_core_adapter(self, args: Sequence[str]) -> Any:
+        # Serves dagster-dbt's own questions to the warehouse, which no asset asks, and takes
+        # seconds to make.
+        return None
 
 
 def dbt(names: Names) -> InstalledDbt:
