@@ -19,6 +19,13 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 look_rarely_for_garbage()
 
+# Nobody reads dbt's log of all that it does: its progress comes through its output.
+os.environ["DBT_LOG_LEVEL_FILE"] = "none"
+
+STARTUP = str(Path(__file__).parent / "support" / "startup")
+if STARTUP not in (before := os.environ.get("PYTHONPATH", "")):
+    os.environ["PYTHONPATH"] = f"{STARTUP}{os.pathsep}{before}".rstrip(os.pathsep)
+
 
 @pytest.fixture(scope="session")
 def builds(tmp_path_factory: pytest.TempPathFactory) -> Path:

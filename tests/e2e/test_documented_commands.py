@@ -47,7 +47,7 @@ HERE = {
 """Command -> a word of what it prints on a sandbox where everything is created."""
 
 ELSEWHERE = {
-    "polygon up": ("tests/e2e/test_documented_commands.py", 'start("up")'),
+    "polygon up": ("tests/e2e/test_documented_commands.py", 'start("up"'),
     "polygon bootstrap": ("tests/e2e/test_documented_commands.py", '"polygon bootstrap"'),
     "polygon replay 2005-02-28 --speed 60": ("tests/e2e/test_documented_commands.py", '"replay"'),
     "polygon down": ("tests/e2e/test_demo.py", 'run("down")'),
@@ -153,7 +153,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory, builds: Path) -> Iterator[D
     """What `polygon up` starts, after `polygon bootstrap`."""
     assert builds.exists()
     folder = DemoFolder(tmp_path_factory.mktemp("documented") / "sandbox")
-    up = folder.start("up")
+    up = folder.start("up", "--symbols", "3")
     try:
         deadline = time.monotonic() + START_SECONDS
         while not answers(folder.layout.ui_url):
