@@ -16,8 +16,6 @@ from pathlib import Path
 from dbt.cli.main import dbtRunner
 from dbt.contracts.graph.manifest import Manifest
 
-from polygon_assets.garbage import look_rarely_for_garbage
-
 PROJECT = Path.cwd()
 KEPT = PROJECT.parent / ".pytest_cache" / "dbt_project.pickle"
 
@@ -68,7 +66,6 @@ def run(arguments: list[str]) -> dict[str, tuple[str, float]]:
 
 
 if __name__ == "__main__":
-    look_rarely_for_garbage()
     for line in sys.stdin:
         answer = json.dumps(run(json.loads(line)))
         sys.stdout.write(f"RESULT {answer}\n")
